@@ -1,0 +1,1 @@
+"""What a messaging platform says and accepts: pure adapters and the vocabulary they share."""
