@@ -1,0 +1,113 @@
+"""Reading an answer to a step, and saying an answer back in words."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from channels.text import fold
+from dialogs.replies.base import Candidate, Reading
+from dialogs.replies.choice import read_choice, read_choices
+from dialogs.replies.date import read_date
+from dialogs.replies.free_text import read_free_text
+from dialogs.replies.number import read_number
+from dialogs.replies.phone import read_phone
+from dialogs.replies.rating import read_rating
+from dialogs.replies.yes_no import read_yes_no
+from dialogs.script import AskKind, Step
+from dialogs.turn import Turn, read_context
+
+LAST_FOUR = re.compile(r"(?<![0-9A-Za-z])([0-9]{3}[0-9Xx])(?![0-9A-Za-z])")
+
+
+def read_answer(turn: Turn, step: Step, text: str) -> Reading[Any]:
+    """Read a reply as an answer to `step`; the value is what would be recorded."""
+    locale = turn.state.locale
+    context = read_context(turn)
+    match step.ask:
+        case AskKind.RATING:
+            return read_rating(text, step.scale, context)
+        case AskKind.YES_NO:
+            return read_yes_no(text, context)
+        case AskKind.NUMBER:
+            return read_number(text, context, step.minimum, step.maximum)
+        case AskKind.PHONE:
+            return read_phone(text, context)
+        case AskKind.TEXT:
+            return read_free_text(text, context)
+        case AskKind.DATE:
+            return _map(read_date(text, context), lambda moment: moment.iso())
+        case AskKind.CHOICE:
+            labels, values = _labels(turn, step)
+            also = [_also(step, locale, i) for i in range(len(step.options))]
+            return _map(read_choice(text, labels, context, also), lambda i: values[i])
+        case AskKind.CHOICES:
+            labels, values = _labels(turn, step)
+            return _map(read_choices(text, labels, context), lambda many: [values[i] for i in many])
+        case AskKind.IDENTITY:
+            return _last_four(text)
+        case None:
+            return Reading()
+
+
+def matches_identity(turn: Turn, last4: str) -> bool:
+    """Whether the four characters are those of the person's document, in constant time."""
+    known = turn.context.person.last4.upper().encode()
+    return bool(known) and hmac.compare_digest(last4.upper().encode(), known)
+
+
+def say_value(turn: Turn, step: Step, value: Any) -> str:
+    """An answer in the words of the conversation's locale."""
+    labels = {choice.value: choice.label for choice in step.options}
+    match value:
+        case bool():
+            return turn.phrase("yes" if value else "no")
+        case str() if value in labels:
+            return turn.text(labels[value])
+        case list() | tuple():
+            comma = "、" if turn.state.locale == "zh" else ", "
+            return comma.join(say_value(turn, step, item) for item in value)
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def say_name(turn: Turn, step: Step) -> str:
+    """What the answer to this step is called in the conversation's locale."""
+    names = step.called.get(turn.state.locale)
+    if names:
+        return names[0]
+    return turn.phrase("your_rating" if step.ask is AskKind.RATING else "your_answer")
+
+
+def _labels(turn: Turn, step: Step) -> tuple[list[str], list[str]]:
+    return [turn.text(c.label) for c in step.options], [c.value for c in step.options]
+
+
+def _also(step: Step, locale: str, index: int) -> Sequence[str]:
+    """Other words for an option: those of every locale, since people mix them."""
+    option = step.options[index]
+    here = option.also.get(locale, [])
+    others = [w for name, words in option.also.items() if name != locale for w in words]
+    labels = [label for name, label in option.label.items() if name != locale]
+    return [*here, *others, *labels]
+
+
+def _map(reading: Reading[Any], change: Any) -> Reading[Any]:
+    return Reading(
+        value=None if reading.value is None else change(reading.value),
+        candidates=tuple(Candidate(change(c.value), c.score) for c in reading.candidates),
+        evidence=reading.evidence,
+        rest=reading.rest,
+        problem=reading.problem,
+    )
+
+
+def _last_four(text: str) -> Reading[str]:
+    found = list(dict.fromkeys(m[1].upper() for m in LAST_FOUR.finditer(fold(text).text)))
+    if len(found) == 1:
+        return Reading(value=found[0], evidence=found[0])
+    return Reading(problem="not_possible" if any(c.isdigit() for c in text) else "")

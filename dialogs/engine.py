@@ -1,0 +1,193 @@
+"""The engine: `advance` takes a script, a state and an event, and says what follows. It is pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dialogs.answers import read_answer
+from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
+from dialogs.context import Context, Mode
+from dialogs.effects import Effect, Message, Muted, Reminded, Schedule
+from dialogs.events import (
+    Begin,
+    Due,
+    Event,
+    GivenBack,
+    Left,
+    Opened,
+    Redacted,
+    Resolved,
+    Said,
+    Sent,
+    Tapped,
+    TimerKind,
+)
+from dialogs.script import AskKind, Script
+from dialogs.state import FollowupOutcome, State, Status
+from dialogs.take import take_answer
+from dialogs.taps import tapped
+from dialogs.turn import Turn, ask_again, show_question
+from dialogs.walk import begin, enter, finish
+from dialogs.words import said
+
+LONG_GAP = timedelta(hours=12)  # after it the assistant says again that it is automated
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event causes: the new state, what to say in order, and what the world must do."""
+
+    state: State
+    messages: tuple[Message, ...]
+    effects: tuple[Effect, ...]
+
+
+def advance(script: Script, state: State, event: Event, context: Context) -> Step:
+    """One event through the script. Same input, same output; the given state is not changed.
+
+    >>> from dialogs.testing import demo_context, demo_script
+    >>> script = demo_script()
+    >>> step = advance(script, State(script.script, script.version, "en"), Begin(), demo_context())
+    >>> step.state.step
+    'rating'
+    """
+    turn = Turn(script, state.copy(), context)
+    if isinstance(event, (Said, Tapped, Sent, Redacted, Opened)):
+        _notice_gap(turn, event)
+        turn.state.last_at = context.now.isoformat()
+    match event:
+        case Begin():
+            if turn.state.status is Status.NEW:
+                begin(turn)
+        case Opened():
+            _opened(turn)
+        case Said():
+            said(turn, event)
+        case Tapped():
+            tapped(turn, event)
+        case Sent():
+            _sent(turn, event)
+        case Redacted():
+            _redacted(turn, event)
+        case Left():
+            stop(turn, silently=True)
+        case Due():
+            _due(turn, event)
+        case GivenBack():
+            _given_back(turn, resume=event.resume)
+        case Resolved():
+            finish(turn, FollowupOutcome.HANDED_OFF)
+    if turn.messages:
+        newest = turn.messages[-1].serial
+        turn.state.offer_last = bool(newest) and newest == turn.state.offer
+    return Step(turn.state, tuple(turn.messages), tuple(turn.effects))
+
+
+# ── opening, silence and the way back from a person ─────────────────────────────────────────────
+
+
+def _notice_gap(turn: Turn, event: Event) -> None:
+    last = turn.state.last_at
+    if not last or isinstance(event, Opened) or turn.context.mode is not Mode.BOT:
+        return
+    if turn.context.now - datetime.fromisoformat(last) >= LONG_GAP and not turn.state.opted_out:
+        turn.tell("automated_again")
+
+
+def _opened(turn: Turn) -> None:
+    state = turn.state
+    if state.opted_out:
+        offer_start(turn)
+    elif turn.context.mode is not Mode.BOT:
+        turn.effect(Muted())
+    elif state.status is Status.NEW:
+        begin(turn)
+    elif turn.waits:
+        resume(turn)
+        hello = f"{turn.phrase('welcome_back')}{turn.space}{turn.phrase('automated_again')}"
+        turn.say(hello)
+        ask_again(turn, progress=True)
+    else:
+        turn.tell("welcome_back")
+        turn.tell("after_end")
+
+
+def _due(turn: Turn, event: Due) -> None:
+    state = turn.state
+    if state.status is Status.ENDED or state.opted_out:
+        return
+    if event.kind is TimerKind.EXPIRE:
+        if turn.context.mode is Mode.BOT:
+            reached = bool(state.last_at)
+            finish(turn, FollowupOutcome.EXPIRED if reached else FollowupOutcome.NO_REPLY)
+        return
+    if not turn.waits or event.serial != state.pending or turn.context.mode is not Mode.BOT:
+        return
+    if event.kind is TimerKind.RESUME:
+        if state.status is Status.PAUSED:
+            resume(turn)
+            turn.tell("resume")
+            ask_again(turn, progress=True)
+        return
+    remind = turn.step.remind
+    if state.status is Status.PAUSED or remind is None or state.reminders >= remind.times:
+        return
+    state.reminders += 1
+    turn.effect(Reminded(state.step))
+    turn.say(turn.text(remind.text) if remind.text else turn.phrase("reminder"))
+    ask_again(turn)
+    if state.reminders < remind.times:
+        turn.effect(Schedule(TimerKind.REMIND, state.pending, after=remind.after))
+
+
+def _given_back(turn: Turn, *, resume: bool) -> None:
+    state = turn.state
+    state.handed_off = False
+    if state.status is Status.ENDED:
+        return
+    if not resume or not (turn.waits or state.resume_at):
+        turn.tell("given_back_end")
+        finish(turn, FollowupOutcome.HANDED_OFF)
+        return
+    turn.tell("given_back")
+    if turn.waits:
+        ask_again(turn, progress=True)
+    else:
+        target, state.resume_at = state.resume_at, ""
+        enter(turn, target)
+
+
+# ── what is not words ───────────────────────────────────────────────────────────────────────────
+
+
+def _sent(turn: Turn, event: Sent) -> None:
+    if turn.state.opted_out:
+        offer_start(turn)
+        return
+    if turn.context.mode is not Mode.BOT:
+        turn.effect(Muted())
+        return
+    key = event.media if event.media in ("voice", "sticker", "image") else "other"
+    if event.media in ("audio", "video"):
+        key = "voice" if event.media == "audio" else "image"
+    turn.tell(f"media_{key}")
+    if turn.waits:
+        show_question(turn, turn.text(turn.step.text or {}))
+
+
+def _redacted(turn: Turn, event: Redacted) -> None:
+    """Something secret was removed. What is left may still answer, but never counts as a miss."""
+    turn.say(event.notice)
+    if turn.context.mode is not Mode.BOT or turn.state.opted_out:
+        return
+    intents = turn.context.detect_intents(event.text, turn.state.locale) if event.text else ()
+    if hand_off_if_strong(turn, intents) or not turn.waits:
+        return
+    if turn.step.ask not in (AskKind.IDENTITY, AskKind.TEXT, AskKind.PHONE) and event.text:
+        reading = read_answer(turn, turn.step, event.text)
+        if reading.value is not None:
+            take_answer(turn, reading.value, "")
+            return
+    hint = turn.phrase("retry_identity") if turn.step.ask is AskKind.IDENTITY else ""
+    ask_again(turn, before=hint)

@@ -1,0 +1,237 @@
+"""A message as the intent patterns read it: folded, cut in clauses, each piece traceable to the original."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import opencc
+
+READ_LIMIT = 4096  # characters that are looked at; the longest text of the chat platforms we serve
+_CLAUSE_LIMIT = 400  # a longer run without punctuation is cut, so that matching stays linear
+
+_HAN = re.compile(r"[㐀-䶿一-鿿]")
+_LATIN = re.compile(r"[a-z]")
+_APOSTROPHES = re.compile(r"['’‘`´]")
+# A dot or colon between digits belongs to a number or a time of day, not to the end of a clause.
+_BREAK = re.compile(r"[,，。!！?？;；\n\r…~、—()（）【】\"“”]+|(?<!\d)[.:]+|[.:]+(?!\d)|\s-+\s")
+
+
+@lru_cache(maxsize=1)
+def _simplifier() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """`text` is NFKC, lower case, simplified; `at[i]` is where its i-th character stood."""
+
+    text: str
+    at: tuple[int, ...] | range
+
+    def original_end(self, end: int, length: int) -> int:
+        """Where a folded span that ends before `end` ended in the original text."""
+        return self.at[end] if end < len(self.at) else length
+
+
+def fold(text: str) -> Folded:
+    """Fold width, case and traditional forms, keeping the way back to the original."""
+    if text.isascii():
+        return Folded(text.lower(), range(len(text)))
+    letters: list[str] = []
+    at: list[int] = []
+    for index, letter in enumerate(text):
+        for piece in unicodedata.normalize("NFKC", letter).casefold():
+            letters.append(piece)
+            at.append(index)
+    folded = "".join(letters)
+    if _HAN.search(folded):
+        folded = _simplify(folded)
+    return Folded(folded, tuple(at))
+
+
+def _simplify(text: str) -> str:
+    converter = _simplifier()
+    try:
+        simple = converter.convert(text)
+        if len(simple) == len(text):
+            return str(simple)
+        pieces = [converter.convert(letter) for letter in text]
+    except (ValueError, UnicodeError):  # lone surrogates, which a broken client can send
+        return text
+    return "".join(
+        piece if len(piece) == 1 else letter for piece, letter in zip(pieces, text, strict=True)
+    )
+
+
+def whole_key(text: str) -> str:
+    """The message as one key: folded, only letters and digits, single spaces between words."""
+    if len(text) > 200:  # nothing that counts as a whole message is longer
+        return ""
+    folded = _APOSTROPHES.sub("", fold(text).text)
+    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause in the form that patterns match.
+
+    `form` has one space before each word and one at the end for spaced scripts, and no spaces at
+    all for Chinese. `starts` are the positions in `form` where a word (a character) begins and
+    `spans` where it stood in the original text. `asked` is true before a question mark.
+    """
+
+    form: str
+    starts: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    asked: bool
+    begin: int
+    end: int
+    words: frozenset[str]  # the words, or characters, that occur
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the original text behind `form[start:end]`."""
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        last = max(bisect_right(self.starts, max(end - 1, start)) - 1, first)
+        return self.spans[first][0], self.spans[last][1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    start: int  # in the folded text
+    asked: bool
+
+
+def _pieces(folded: str) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    start = 0
+    for mark in _BREAK.finditer(folded):
+        asked = "?" in mark.group() or "？" in mark.group()
+        _cut(pieces, folded, start, mark.start(), asked)
+        start = mark.end()
+    _cut(pieces, folded, start, len(folded), False)
+    return pieces
+
+
+def _cut(pieces: list[_Piece], folded: str, start: int, end: int, asked: bool) -> None:
+    while end - start > _CLAUSE_LIMIT:
+        space = folded.rfind(" ", start + 1, start + _CLAUSE_LIMIT)
+        stop = space if space > start else start + _CLAUSE_LIMIT
+        pieces.append(_Piece(folded[start:stop], start, False))
+        start = stop
+    if folded[start:end].strip():
+        pieces.append(_Piece(folded[start:end], start, asked))
+
+
+def spaced_clauses(text: str, correct: Callable[[str], str]) -> tuple[Clause, ...]:
+    """Clauses of a spaced script; `correct` may replace a word by the one that was meant."""
+    folded = fold(text[:READ_LIMIT])
+    length = min(len(text), READ_LIMIT)
+    clauses: list[Clause] = []
+    for piece in _pieces(folded.text):
+        form: list[str] = []
+        starts: list[int] = []
+        spans: list[tuple[int, int]] = []
+        size = 0
+        # "don't" is read as "dont": apostrophes are made invisible, not cut at.
+        for match in _WORD_WITH_APOSTROPHE.finditer(piece.text):
+            word = correct(_APOSTROPHES.sub("", match.group()))
+            starts.append(size)
+            form.append(" " + word)
+            size += len(word) + 1
+            spans.append(
+                (
+                    folded.at[piece.start + match.start()],
+                    folded.original_end(piece.start + match.end(), length),
+                )
+            )
+        if spans:
+            clauses.append(
+                Clause(
+                    "".join(form) + " ",
+                    tuple(starts),
+                    tuple(spans),
+                    piece.asked,
+                    spans[0][0],
+                    spans[-1][1],
+                    frozenset("".join(form).split(" ")),
+                )
+            )
+    return tuple(clauses)
+
+
+_WORD_WITH_APOSTROPHE = re.compile(
+    r"[a-z0-9à-ɏ]+(?:['’‘`´][a-z]+)*(?:[:.][0-9]+[a-z]*)*|[^\x00-\x7f\s]"
+)
+
+
+def unspaced_clauses(text: str) -> tuple[Clause, ...]:
+    """Clauses of Chinese, without the spaces that some people put between characters."""
+    folded = fold(text[:READ_LIMIT])
+    length = min(len(text), READ_LIMIT)
+    clauses: list[Clause] = []
+    for piece in _pieces(folded.text):
+        kept = [i for i, letter in enumerate(piece.text) if not letter.isspace()]
+        spans = tuple(
+            (
+                folded.at[piece.start + i],
+                max(folded.original_end(piece.start + i + 1, length), folded.at[piece.start + i]),
+            )
+            for i in kept
+        )
+        form = "".join(piece.text[i] for i in kept)
+        clauses.append(
+            Clause(
+                form,
+                tuple(range(len(kept))),
+                spans,
+                piece.asked,
+                spans[0][0],
+                spans[-1][1],
+                frozenset(form),
+            )
+        )
+    return tuple(clauses)
+
+
+def has_han(text: str) -> bool:
+    """Is there a Chinese character in what is looked at?"""
+    return _HAN.search(text, 0, READ_LIMIT) is not None
+
+
+def has_latin(text: str) -> bool:
+    """Is there a Latin letter, full width included, in what is looked at?"""
+    head = text[:READ_LIMIT]
+    return _LATIN.search(head if head.isascii() else fold(head).text) is not None if head else False
+
+
+_EDGE = re.compile(
+    r"^[\s,，。.!！?？;；:：、…~—-]+|[\s,，;；:：、—-]+$|^(?:but|and|so|then|also|但是?|不过|另外|还有|而且)[\s,，]+",
+    re.IGNORECASE,
+)
+
+
+def without(text: str, spans: list[tuple[int, int]]) -> str:
+    """What remains of `text` without `spans`, "" if nothing that means anything remains."""
+    kept: list[str] = []
+    position = 0
+    for start, end in sorted(spans):
+        kept.append(text[position:start])
+        position = max(position, end)
+    kept.append(text[position:])
+    rest = " ".join(filter(None, (_trim(part) for part in kept)))
+    return rest if any(letter.isalnum() for letter in rest) else ""
+
+
+def _trim(part: str) -> str:
+    for _ in range(3):
+        shorter = _EDGE.sub("", part)
+        if shorter == part:
+            break
+        part = shorter
+    return part if any(letter.isalnum() for letter in part) else ""

@@ -1,0 +1,215 @@
+"""Load the per-language lexicons of intents from YAML, with errors that name file, line and remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+
+from dialogs.intent_grammar import Grammar, GrammarError, Rule
+
+SECTIONS = ("always", "statement", "whole", "unless")
+
+
+class LexiconError(ValueError):
+    """A lexicon file is wrong. The text is "file:line: what; how to mend it"."""
+
+    def __init__(self, source: str, line: int, what: str) -> None:
+        super().__init__(f"{source}:{line}: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRules:
+    """The rules of one intent in one language.
+
+    `always` counts in any clause, `statement` only in one that asks nothing, `whole` only if it is
+    all that was said. An `unless` match cancels the clause.
+    """
+
+    always: tuple[Rule, ...] = ()
+    statement: tuple[Rule, ...] = ()
+    whole: tuple[Rule, ...] = ()
+    unless: tuple[Rule, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All that one language's file says. `words` are the forms that typing errors are mended to."""
+
+    locale: str
+    spaced: bool
+    intents: Mapping[str, IntentRules]
+    common: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    stop: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    languages: Mapping[str, str] = field(default_factory=dict)  # name as typed → BCP 47
+    neutral: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()  # look-alikes that are never mended
+
+
+INTENTS = (
+    "stop", "distress", "fraud", "complaint", "human",
+    "later", "correct", "language", "repeat", "help",
+)  # fmt: skip
+COMMON = ("question", "polite", "when", "value_lead", "anger", "calm")
+STOP = ("words", "sms_words", "ambiguous", "start")
+_TOP = ("locale", "spaced", "groups", "common", "stop", "languages", "intents", "neutral", "known")
+
+
+def parse_lexicon(text: str, source: str) -> Lexicon:
+    """Read one lexicon; `source` names it in errors. Raises LexiconError."""
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        raise LexiconError(
+            source, line, f"not valid YAML ({error.problem}); check the indent"
+        ) from None
+    except Exception as error:  # ruamel raises its own kinds for odd characters
+        raise LexiconError(source, 1, f"cannot be read as YAML: {error}") from None
+    return _Reader(source).lexicon(root)
+
+
+@lru_cache(maxsize=1)
+def bundled_lexicons() -> tuple[Lexicon, ...]:
+    """The lexicons that come with the product, by file name."""
+    folder = files("dialogs") / "lexicon"
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    return tuple(parse_lexicon(f.read_text("utf-8"), f"lexicon/{f.name}") for f in found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    source: str
+
+    def fail(self, node: Any, what: str) -> LexiconError:
+        line = node.start_mark.line + 1 if node is not None else 1
+        return LexiconError(self.source, line, what)
+
+    def mapping(self, node: Any, known: tuple[str, ...] | None, where: str) -> dict[str, Any]:
+        if not isinstance(node, MappingNode):
+            raise self.fail(node, f"{where} must be a list of `name: value` lines")
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if known is not None and name not in known:
+                raise self.fail(
+                    key, f"{name!r} is not known in {where}; use one of {', '.join(known)}"
+                )
+            if name in found:
+                raise self.fail(key, f"{name!r} stands twice in {where}; join the two")
+            found[name] = value
+        return found
+
+    def text(self, node: Any, where: str) -> str:
+        if not isinstance(node, ScalarNode):
+            raise self.fail(node, f"{where} must be text, one entry a line after `|`")
+        return str(node.value)
+
+    def lines(self, node: Any, where: str) -> Iterator[tuple[int, str]]:
+        """Lines of a block with their numbers; empty lines and #-comments are left out."""
+        if node is None:
+            return
+        text = self.text(node, where)
+        first = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
+        for offset, line in enumerate(text.split("\n")):
+            if line.strip() and not line.startswith("#"):
+                yield first + offset, line.strip()
+
+    def phrases(self, node: Any, where: str) -> tuple[str, ...]:
+        """Phrases separated by bars, over any number of lines."""
+        found: list[str] = []
+        for _, line in self.lines(node, where):
+            found.extend(phrase.strip() for phrase in line.split("|") if phrase.strip())
+        return tuple(found)
+
+    def rules(self, node: Any, grammar: Grammar, where: str) -> tuple[Rule, ...]:
+        found: list[Rule] = []
+        frame = "^ {} $" if where.endswith(".whole") else "{}"
+        for number, line in self.lines(node, where):
+            try:
+                found.append(grammar.rule(frame.replace("{}", line)))
+            except GrammarError as error:
+                raise LexiconError(self.source, number, str(error)) from None
+        return tuple(found)
+
+    def lexicon(self, root: Any) -> Lexicon:
+        if root is None:
+            raise LexiconError(self.source, 1, "the file is empty; start with `locale:`")
+        top = self.mapping(root, _TOP, "the lexicon")
+        for name in ("locale", "intents"):
+            if name not in top:
+                raise self.fail(root, f"`{name}:` is missing; add it")
+        spaced = "spaced" not in top or self._switch(top["spaced"])
+        groups = (
+            {
+                name: self.phrases(node, f"group {name}")
+                for name, node in self.mapping(top["groups"], None, "groups").items()
+            }
+            if "groups" in top
+            else {}
+        )
+        languages = self._languages(top)
+        grammar = Grammar({**groups, "lang": tuple(languages)}, spaced)
+        common = self._section(top, "common", COMMON)
+        intents = self.mapping(top["intents"], INTENTS, "intents")
+        rules = {name: self._intent(name, node, grammar) for name, node in intents.items()}
+        return Lexicon(
+            locale=self.text(top["locale"], "locale"),
+            spaced=spaced,
+            intents=rules,
+            common={name: self.rules(node, grammar, name) for name, node in common.items()},
+            stop={
+                name: frozenset(self.phrases(node, name))
+                for name, node in self._section(top, "stop", STOP).items()
+            },
+            languages=languages,
+            neutral=tuple(line for _, line in self.lines(top.get("neutral"), "neutral")),
+            words=_vocabulary(groups, rules) if spaced else frozenset(),
+            known=frozenset(" ".join(self.phrases(top.get("known"), "known")).split()),
+        )
+
+    def _section(self, top: dict[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
+        return self.mapping(top[name], known, name) if name in top else {}
+
+    def _switch(self, node: Any) -> bool:
+        value = self.text(node, "spaced")
+        if value not in ("true", "false"):
+            raise self.fail(node, f"`spaced: {value}` is not a yes or no; write true or false")
+        return value == "true"
+
+    def _languages(self, top: dict[str, Any]) -> dict[str, str]:
+        if "languages" not in top:
+            return {}
+        return {
+            name: locale
+            for locale, node in self.mapping(top["languages"], None, "languages").items()
+            for name in self.phrases(node, f"language {locale}")
+        }
+
+    def _intent(self, name: str, node: Any, grammar: Grammar) -> IntentRules:
+        parts = self.mapping(node, (*SECTIONS, "examples"), f"intent {name}")
+        compiled = {
+            part: self.rules(parts.get(part), grammar, f"{name}.{part}") for part in SECTIONS
+        }
+        examples = tuple(line for _, line in self.lines(parts.get("examples"), f"{name}.examples"))
+        return IntentRules(**compiled, examples=examples)
+
+
+def _vocabulary(
+    groups: Mapping[str, tuple[str, ...]], rules: Mapping[str, IntentRules]
+) -> frozenset[str]:
+    texts = [phrase for phrases in groups.values() for phrase in phrases]
+    for intent in rules.values():
+        texts += [rule.source for part in SECTIONS for rule in getattr(intent, part)]
+    words = re.findall(r"(?<![{a-z])[a-z]+(?![}a-z:*])", " ".join(texts))
+    return frozenset(words)

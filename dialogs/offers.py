@@ -1,0 +1,56 @@
+"""Words instead of a tap on what was offered beside the question: later, stop, a person, a change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dialogs.asides import NOON, come_back
+from dialogs.events import Tapped
+from dialogs.replies.choice import read_choice
+from dialogs.replies.date import read_date
+from dialogs.replies.yes_no import read_yes_no
+from dialogs.state import Asked, AskedKind
+from dialogs.taps import tapped
+from dialogs.turn import Turn, read_context
+
+LONGEST = 40  # characters; more is no answer to an offer
+
+
+def said_to_offer(turn: Turn, text: str) -> bool:
+    """Take the words as the answer to the newest offer; False if they are not. An offer is open
+    for one message: what is said after that is about something else."""
+    serial, turn.state.offer = turn.state.offer, 0
+    asked = turn.state.asked.get(str(serial))
+    if asked is None or len(text) > LONGEST or asked.data.get("used"):
+        return False
+    if asked.kind is AskedKind.LATER and _named_a_time(turn, asked, text):
+        return True
+    index = _chosen(turn, asked, text)
+    if index is None:
+        return False
+    tapped(turn, Tapped(serial, index))
+    return True
+
+
+def _named_a_time(turn: Turn, asked: Asked, text: str) -> bool:
+    moment = read_date(text, read_context(turn)).value
+    if moment is None or not turn.waits:
+        return False
+    at = datetime.combine(moment.date, moment.time or NOON, turn.context.now.tzinfo)
+    if at <= turn.context.now:
+        return False
+    asked.data["used"] = True
+    come_back(turn, at)
+    return True
+
+
+def _chosen(turn: Turn, asked: Asked, text: str) -> int | None:
+    context, labels = read_context(turn), asked.data["labels"]
+    if asked.values[0] is True:
+        answer = read_yes_no(text, context)
+        if answer.value is not None and not answer.rest and answer.value in asked.values:
+            return asked.values.index(answer.value)
+    if len(labels) < 2:
+        return None
+    choice = read_choice(text, labels, context)
+    return choice.value if not choice.rest else None

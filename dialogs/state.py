@@ -1,0 +1,131 @@
+"""What the engine remembers of one conversation: small JSON with the script's version pinned."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+ASKED_KEPT = 40  # how many questions back a tap is still understood
+
+
+class Status(StrEnum):
+    NEW = "new"  # nothing was said yet
+    RUNNING = "running"
+    PAUSED = "paused"  # the person asked for later
+    ENDED = "ended"
+
+
+class FollowupOutcome(StrEnum):
+    COMPLETED = "completed"
+    HANDED_OFF = "handed_off"
+    OPTED_OUT = "opted_out"
+    NO_REPLY = "no_reply"
+    UNREACHABLE = "unreachable"
+    EXPIRED = "expired"
+
+
+class AskedKind(StrEnum):
+    """What a set of options was shown for."""
+
+    QUESTION = "question"  # a step of the script
+    CANDIDATES = "candidates"  # which of several readings was meant
+    CHANGE = "change"  # change an earlier answer to this?
+    HELPFUL = "helpful"  # did this answer help?
+    CLARIFY = "clarify"  # did you mean one of these articles?
+    PERSON = "person"  # shall a person take over?
+    LATER = "later"  # when suits you?
+    STOP = "stop"  # really stop?
+    START = "start"  # switch messages on again?
+
+
+class Visit(StrEnum):
+    SAID = "said"
+    ANSWERED = "answered"
+    SKIPPED = "skipped"  # optional, and the person skipped it or is in a hurry
+    PASSED = "passed"  # its condition does not hold
+
+
+@dataclass(slots=True)
+class Asked:
+    """One set of options that was shown, so that a tap on it is understood later."""
+
+    kind: AskedKind
+    step: str
+    values: list[Any]
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class State:
+    """The engine's memory. Times are ISO 8601 with offset; everything is plain JSON."""
+
+    script: str
+    version: int
+    locale: str
+    status: Status = Status.NEW
+    outcome: FollowupOutcome | None = None
+    step: str = ""  # the step whose answer is waited for, "" if none
+    resume_at: str = ""  # where the script goes on when it is given back after a handoff
+    serial: int = 0  # the number of the newest set of options
+    pending: int = 0  # the serial of the question that waits
+    answered: int = 0  # the serial of the question answered last
+    asked: dict[str, Asked] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    path: list[tuple[str, Visit]] = field(default_factory=list)
+    misses: int = 0  # times that the pending question was not understood
+    attempts: int = 0  # failed attempts at the identity check
+    skips: int = 0
+    hurried: bool = False
+    reminders: int = 0  # reminders of the pending question so far
+    total: int = 0  # the largest number of questions promised by the progress
+    opted_out: bool = False
+    handed_off: bool = False
+    waiting_told: bool = False  # the waiting person was told that the message is with the case
+    offer: int = 0  # the serial of the newest options beside the question
+    offer_last: bool = False  # whether they were the last thing said, so that words mean them
+    articles: dict[str, str] = field(default_factory=dict)  # article answered with → when
+    offers: list[str] = field(default_factory=list)
+    last_at: str = ""  # when the person last did something
+
+    def copy(self) -> State:
+        return copy.deepcopy(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain JSON values without the defaults."""
+        blank = State(self.script, self.version, self.locale)
+        return {
+            name: (asdict(self)[name] if name == "asked" else getattr(self, name))
+            for name in _NAMES
+            if name in _ALWAYS or getattr(self, name) != getattr(blank, name)
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> State:
+        """The reverse of `to_json`; keys of a newer version are ignored."""
+        known = {key: value for key, value in data.items() if key in _NAMES}
+        state = cls(**copy.deepcopy(known))
+        state.status = Status(state.status)
+        state.outcome = FollowupOutcome(state.outcome) if state.outcome else None
+        state.asked = {
+            key: Asked(AskedKind(item["kind"]), item["step"], item["values"], item["data"])
+            for key, item in known.get("asked", {}).items()
+        }
+        state.path = [(step, Visit(how)) for step, how in state.path]
+        return state
+
+    def remember(self, asked: Asked) -> int:
+        """Give a set of options its serial; the oldest ones are forgotten."""
+        self.serial += 1
+        self.asked[str(self.serial)] = asked
+        for key in list(self.asked)[: max(0, len(self.asked) - ASKED_KEPT)]:
+            del self.asked[key]
+        return self.serial
+
+    def visited(self, step: str) -> bool:
+        return any(name == step for name, _ in self.path)
+
+
+_NAMES = tuple(item.name for item in fields(State))
+_ALWAYS = frozenset({"script", "version", "locale", "status"})

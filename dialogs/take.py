@@ -1,0 +1,105 @@
+"""Taking an answer: record it, hear what else was said with it, go on; or say what is expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dialogs.answers import matches_identity
+from dialogs.asides import (
+    answer_question,
+    hand_off_if_strong,
+    looks_like_question,
+    take_intent,
+)
+from dialogs.effects import IdentityChecked, Recorded
+from dialogs.intents import Detected, Intent
+from dialogs.script import END, AskKind, HandoffReason
+from dialogs.turn import Turn, ask_again, show_question
+from dialogs.walk import enter, hand_off, record
+
+MISSES_BEFORE_HANDOFF = 3
+SHORTEST_COMMENT = 4  # characters; less is a filler word
+
+
+def take_answer(turn: Turn, value: Any, rest: str, intents: tuple[Detected, ...] = ()) -> None:
+    """Take an answer, hear what else was said with it, and go on."""
+    step, step_id = turn.step, turn.state.step
+    if step.ask is AskKind.IDENTITY and value is not None:
+        if not _identity(turn, value):
+            return
+        value = True
+    following = record(turn, value)
+    if step.thanks is not None and value is not None:
+        turn.say(turn.text(step.thanks))
+    if hand_off_if_strong(turn, intents):
+        turn.state.resume_at = following
+        _keep_comment(turn, step_id, rest)
+        return
+    hurried = turn.state.hurried and turn.state.skips == 2 and value is None
+    if hurried:
+        turn.tell("hurry")
+    locale = turn.state.locale
+    enter(turn, following)
+    if turn.state.handed_off:
+        _keep_comment(turn, step_id, rest)
+    elif rest:
+        _hear_rest(turn, rest, locale, step_id)
+
+
+def _hear_rest(turn: Turn, rest: str, locale: str, step_id: str) -> None:
+    """ "5, but when do I get the card?": the question is answered before the next one is asked."""
+    asked_next = turn.messages[-1:] if turn.waits else []
+    before = turn.messages[:-1] if asked_next else turn.messages[:]
+    intents = turn.context.detect_intents(rest, locale)
+    intents = tuple(i for i in intents if i.intent not in (Intent.CORRECT, Intent.STOP))
+    turn.messages.clear()
+    if not take_intent(turn, intents):
+        turn.messages.clear()
+        answered = looks_like_question(rest) and answer_question(turn, rest)
+        if not answered:
+            turn.messages[:] = [*before, *asked_next]
+            _keep_comment(turn, step_id, rest)
+            return
+    if turn.messages and turn.messages[-1].question and asked_next:
+        turn.messages[-1:] = asked_next
+    turn.messages[:0] = before
+
+
+def _keep_comment(turn: Turn, step_id: str, rest: str) -> None:
+    """What was said along with an answer is feedback; it is kept beside the answer."""
+    if len(rest) >= SHORTEST_COMMENT and turn.script.steps[step_id].ask is not AskKind.IDENTITY:
+        turn.effect(Recorded(f"{turn.script.result_name(step_id)}_comment", rest, step_id))
+
+
+def _identity(turn: Turn, last4: str) -> bool:
+    """Check the last four; False if the question waits again or a person takes over."""
+    state, step = turn.state, turn.step
+    if matches_identity(turn, last4):
+        turn.effect(IdentityChecked(passed=True))
+        return True
+    state.attempts += 1
+    left = step.attempts - state.attempts
+    if left > 0:
+        show_question(turn, turn.phrase("identity_wrong", left=left))
+        return False
+    turn.effect(IdentityChecked(passed=False))
+    turn.tell("identity_failed")
+    state.resume_at = END
+    state.step, state.pending = "", 0
+    hand_off(turn, HandoffReason.IDENTITY_FAILED)
+    return False
+
+
+def miss(turn: Turn, problem: str) -> None:
+    """Not understood: say what is expected, then show the question, then give up to a person."""
+    state = turn.state
+    state.misses += 1
+    if state.misses >= MISSES_BEFORE_HANDOFF:
+        hand_off(turn, HandoffReason.NOT_UNDERSTOOD)
+        return
+    sorry = turn.phrase(problem or "sorry_not_understood")
+    hint = turn.phrase(f"retry_{turn.step.ask}", scale=turn.step.scale)
+    if state.misses == 1:
+        show_question(turn, f"{sorry}{turn.space}{hint}")
+    else:
+        ask_again(turn, before=f"{sorry}{turn.space}{hint}")

@@ -1,0 +1,134 @@
+"""What a tap does: it answers the question that it belongs to, or one of the offers beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dialogs.answers import say_value
+from dialogs.asides import (
+    come_back,
+    give_article,
+    later_moment,
+    offer_person,
+    offer_start,
+    resume,
+    return_to_question,
+    start_again,
+    stop,
+)
+from dialogs.context import Mode
+from dialogs.corrections import correct, offer_change
+from dialogs.effects import Helped, Muted
+from dialogs.events import Tapped
+from dialogs.script import AskKind, HandoffReason
+from dialogs.state import Asked, AskedKind
+from dialogs.take import take_answer
+from dialogs.turn import DONE, Turn, ask_again, show_question
+from dialogs.walk import hand_off
+
+
+def tapped(turn: Turn, event: Tapped) -> None:
+    asked = turn.state.asked.get(str(event.serial))
+    if asked is None or not 0 <= event.index < len(asked.values):
+        if turn.context.mode is Mode.BOT and not turn.state.opted_out:
+            ask_again(turn) if turn.waits else turn.tell("nothing_pending")
+        return
+    assert event.serial is not None
+    if turn.state.opted_out and asked.kind is not AskedKind.START:
+        offer_start(turn)
+        return
+    if asked.kind in (AskedKind.QUESTION, AskedKind.CANDIDATES):
+        _tapped_answer(turn, event.serial, asked, asked.values[event.index])
+    else:
+        _tapped_aside(turn, asked, event.index)
+
+
+def _tapped_answer(turn: Turn, serial: int, asked: Asked, value: Any) -> None:
+    state = turn.state
+    if turn.context.mode is not Mode.BOT:
+        turn.effect(Muted())
+        return
+    if turn.waits and asked.step == state.step:
+        resume(turn)
+        if turn.step.ask is AskKind.CHOICES and value is not None:
+            _picked(turn, value)
+        else:
+            take_answer(turn, value, "")
+        return
+    if serial == state.answered or (asked.kind is AskedKind.CANDIDATES and asked.data.get("used")):
+        return  # the same question tapped twice: it is answered, nothing more to say
+    name = turn.script.result_name(asked.step)
+    if value is None or state.answers.get(name) == value or value == DONE:
+        return
+    if name not in state.answers:
+        ask_again(turn) if turn.waits else turn.tell("nothing_pending")
+        return
+    offer_change(turn, asked.step, value)
+
+
+def _picked(turn: Turn, value: str) -> None:
+    """One more of several answers; `DONE` closes the question."""
+    state = turn.state
+    before = state.asked[str(state.pending)]
+    picked = list(before.data.get("picked", []))
+    if value == DONE:
+        take_answer(turn, picked, "")
+        return
+    if value not in picked:
+        picked.append(value)
+    left = [choice.value for choice in turn.step.options if choice.value not in picked]
+    if not left:
+        take_answer(turn, picked, "")
+        return
+    asked = Asked(AskedKind.QUESTION, state.step, [DONE, *left], {"picked": picked})
+    state.pending = state.remember(asked)
+    show_question(turn, turn.phrase("picked", picked=say_value(turn, turn.step, picked)))
+
+
+def _tapped_aside(turn: Turn, asked: Asked, index: int) -> None:
+    value = asked.values[index]
+    if asked.data.get("used"):
+        return
+    asked.data["used"] = True
+    turn.state.offer = 0
+    match asked.kind:
+        case AskedKind.HELPFUL:
+            _helped(turn, asked.data["article"], helpful=value)
+        case AskedKind.CLARIFY:
+            _clarified(turn, asked, value, index)
+        case AskedKind.START:
+            start_again(turn)
+        case AskedKind.STOP if value:
+            stop(turn)
+        case AskedKind.LATER if turn.waits:
+            come_back(turn, later_moment(turn, value))
+        case AskedKind.PERSON if value and turn.context.mode is Mode.BOT:
+            hand_off(turn, HandoffReason(asked.data["reason"]))
+        case AskedKind.CHANGE if value:
+            correct(turn, asked.step, asked.data["value"])
+        case AskedKind.CHANGE:
+            turn.tell("change_kept")
+            ask_again(turn)
+        case _ if turn.context.mode is Mode.BOT:
+            ask_again(turn) if turn.waits else turn.tell("nothing_pending")
+        case _:
+            turn.effect(Muted())
+
+
+def _helped(turn: Turn, article: str, *, helpful: bool) -> None:
+    turn.effect(Helped(article, helpful))
+    if helpful:
+        turn.tell("helped")
+    else:
+        offer_person(turn, "not_helped", HandoffReason.KB_MISS)
+
+
+def _clarified(turn: Turn, asked: Asked, article_id: str | None, index: int) -> None:
+    article = turn.context.faq.article(article_id, turn.state.locale) if article_id else None
+    if article is None:
+        offer_person(turn, "abstain", HandoffReason.KB_MISS)
+    else:
+        score = asked.data["scores"][index]
+        give_article(turn, replace(article, score=score), asked.data["question"])
+    return_to_question(turn)

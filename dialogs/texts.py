@@ -1,0 +1,89 @@
+"""Texts with names and values: Liquid with limits, and the engine's own phrases per locale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+
+from babel.dates import format_datetime, format_time
+from liquid import BoundTemplate, Environment, StrictUndefined
+from liquid.exceptions import LiquidError
+from ruamel.yaml import YAML
+
+FILTERS_KEPT = frozenset({"capitalize", "default", "downcase", "escape", "join", "size", "upcase"})
+
+
+class TextError(ValueError):
+    """A template that cannot be rendered; the message says why."""
+
+
+class _LimitedEnvironment(Environment):
+    context_depth_limit = 10
+    loop_iteration_limit = 100
+    output_stream_limit = 20_000
+    local_namespace_limit = 10_000
+
+
+@cache
+def _environment() -> Environment:
+    environment = _LimitedEnvironment(undefined=StrictUndefined)
+    for name in set(environment.filters) - FILTERS_KEPT:
+        del environment.filters[name]  # no clock, no markup: values stay what they are
+    return environment
+
+
+@lru_cache(maxsize=4096)
+def compile_text(template: str) -> BoundTemplate | None:
+    """The template ready to render, None for a plain text. Raises TextError."""
+    if "{{" not in template and "{%" not in template:
+        return None
+    try:
+        return _environment().from_string(template)
+    except LiquidError as error:
+        raise TextError(str(error).splitlines()[0]) from None
+
+
+def render_text(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template; values are inert. Raises TextError for an unknown name."""
+    compiled = compile_text(template)
+    if compiled is None:
+        return template
+    try:
+        return compiled.render(**values)
+    except LiquidError as error:
+        raise TextError(str(error).splitlines()[0]) from None
+
+
+@cache
+def phrases(locale: str) -> Mapping[str, str]:
+    """The engine's own phrases in a locale. Raises TextError if there are none."""
+    file = resources.files("dialogs") / "phrases" / f"{locale}.yaml"
+    if not file.is_file():
+        raise TextError(f"there are no phrases for '{locale}': add dialogs/phrases/{locale}.yaml")
+    data = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    return {str(key): str(value) for key, value in data.items()}
+
+
+@cache
+def phrase_locales() -> tuple[str, ...]:
+    """The locales for which the engine has phrases, in alphabetical order."""
+    folder = resources.files("dialogs") / "phrases"
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def phrase(key: str, locale: str, values: Mapping[str, Any]) -> str:
+    """One of the engine's phrases, filled."""
+    return render_text(phrases(locale)[key], values)
+
+
+def say_moment(moment: datetime, now: datetime, locale: str) -> str:
+    """A moment as people say it; both are aware and in the person's time zone."""
+    days = (moment.date() - now.date()).days
+    clock = format_time(moment, "HH:mm", locale=locale)
+    if days in (0, 1):
+        return phrases(locale)["today_at" if days == 0 else "tomorrow_at"].replace("{time}", clock)
+    pattern = {"zh": "M月d日EEE HH:mm"}.get(locale, "EEE, d MMM, HH:mm")
+    return format_datetime(moment, pattern, locale=locale)
