@@ -1,0 +1,96 @@
+"""Putting a process together from the settings, and taking it apart again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from bot.clock import Clock, SystemClock
+from bot.company import Company
+from bot.knowledge import open_knowledge
+from bot.pipeline.bus.local import LocalBus
+from bot.scripts import open_scripts
+from bot.services import Services
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.opening import open_vault
+from bot.store.schema import migrate, require_migrated
+from channels.base import Channel
+from dialogs.intents import IntentDetector
+from dialogs.lexicons import bundled_lexicons
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    migrated: bool = False,
+    warn: Callable[[str], None] = log.warning,
+    scripts: tuple[Path, ...] = (),
+) -> AsyncIterator[Services]:
+    """Everything that a process shares, ready to use. `migrated` makes or upgrades the schema
+    first; else an old schema is an error that says what to run. `warn` gets lines for the operator.
+
+    Raises SettingsError, DatabaseError, KeysError, ScriptError: one line that says what to do.
+    """
+    clock = clock or SystemClock()
+    db = await Database.open(settings.database)
+    try:
+        if migrated:
+            await migrate(db)
+        else:
+            await require_migrated(db)
+        opened = await open_vault(db, settings.keys_file)
+        if opened.warning:
+            warn(opened.warning)
+        company = Company.load(settings.company_file)
+        knowledge = await open_knowledge(db, company, clock.now())
+        services = Services(
+            settings=settings,
+            db=db,
+            vault=opened.vault,
+            clock=clock,
+            company=company,
+            knowledge=knowledge,
+            scripts=await open_scripts(db, clock, scripts),
+            detect_intents=_detector(knowledge.phrasings).detect,
+            bus=LocalBus(),
+        )
+        services.channels.update(make_channels(settings))
+        yield services
+    finally:
+        await db.dispose()
+
+
+def _detector(neutral: tuple[str, ...]) -> IntentDetector:
+    return IntentDetector.from_lexicons(bundled_lexicons(), neutral)
+
+
+def make_channels(settings: Settings) -> dict[str, Channel]:
+    """The channel accounts that the settings switch on, by account. aiogram costs seconds and
+    memory, so each adapter is imported only where it is wanted."""
+    found: dict[str, Channel] = {}
+    if settings.webchat.enabled:
+        from channels.webchat import WebChatChannel
+
+        channel = WebChatChannel(settings.base_url)
+        found[channel.account] = channel
+    if settings.telegram.enabled:
+        found.update(_telegram(settings))
+    if settings.whatsapp.enabled:
+        found.update(_whatsapp(settings))
+    return found
+
+
+def _telegram(settings: Settings) -> dict[str, Channel]:
+    raise NotImplementedError
+
+
+def _whatsapp(settings: Settings) -> dict[str, Channel]:
+    raise NotImplementedError

@@ -1,0 +1,35 @@
+"""The `huifang` command."""
+
+from __future__ import annotations
+
+import logging
+
+import structlog
+import typer
+
+from bot.commands.talk import talk
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def huifang() -> None:
+    """Huifang (回访): a follow-up held in the messaging app."""
+
+
+app.command()(talk)
+
+
+def main() -> None:
+    """Entry point; the log goes to standard error."""
+    import sys
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    app()

@@ -1,0 +1,1 @@
+"""The sub-commands of `huifang`, one module each."""

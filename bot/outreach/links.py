@@ -1,0 +1,129 @@
+"""Start links: signed, single-use, short-lived; they bind a chat account to the applicant."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.flow import Control, Flow
+from bot.store.addresses import Binding, Resolved, bind_address
+from bot.store.tables import conversation, followup, start_link
+from bot.store.vault import Vault
+
+log = structlog.get_logger()
+
+LIFETIME = timedelta(hours=24)  # the contact promise (MISSION A); a new one can be made any time
+_RANDOM, _SIGNATURE = 16, 8  # bytes; 128 bits that cannot be guessed (SAFETY 16.5)
+
+
+def new_token(vault: Vault) -> str:
+    """A fresh token of 32 characters of A–Z a–z 0–9 _ -, as Telegram's start links allow."""
+    raw = secrets.token_bytes(_RANDOM)
+    return base64.urlsafe_b64encode(raw + _sign(vault, raw)).decode()
+
+
+def is_ours(vault: Vault, token: str) -> bool:
+    """Whether we made this token; a forged one costs no query."""
+    try:
+        raw = base64.b64decode(token.encode("ascii"), b"-_", validate=True)
+    except ValueError:
+        return False
+    random = raw[:_RANDOM]
+    return len(raw) == _RANDOM + _SIGNATURE and hmac.compare_digest(
+        raw[_RANDOM:], _sign(vault, random)
+    )
+
+
+def _sign(vault: Vault, raw: bytes) -> bytes:
+    return hmac.digest(vault.derive("start_link"), raw, hashlib.sha256)[:_SIGNATURE]
+
+
+async def make_link(
+    conn: AsyncConnection,
+    vault: Vault,
+    *,
+    person_id: str,
+    followup_id: str,
+    account: str,
+    now: datetime,
+    lifetime: timedelta = LIFETIME,
+) -> str:
+    """A token that starts this follow-up in a chat of this account, once, until it expires."""
+    token = new_token(vault)
+    await conn.execute(
+        insert(start_link),
+        {
+            "token_hash": vault.lookup_hash("start_link", token),
+            "person_id": person_id,
+            "followup_id": followup_id,
+            "account": account,
+            "expires_at": now + lifetime,
+        },
+    )
+    return token
+
+
+async def use_link(
+    conn: AsyncConnection, vault: Vault, token: str, account: str, place: Resolved, now: datetime
+) -> str | None:
+    """Bind the address to the link's applicant and give it the follow-up.
+
+    Returns the applicant's id, or None where the link is forged, used, expired, or made for
+    another channel: then the chat opens as any unknown chat does. The same address may come again
+    with the same link (a webhook delivered twice, the link tapped twice).
+    """
+    if not is_ours(vault, token):
+        return None
+    mark = vault.lookup_hash("start_link", token)
+    row = (
+        await conn.execute(
+            select(start_link).where(start_link.c.token_hash == mark).with_for_update()
+        )
+    ).first()
+    if row is None or row.account != account:
+        return None
+    if row.used_at is not None:
+        return str(row.person_id) if row.used_by == place.address_id else None
+    if row.expires_at <= now:
+        log.info("start_link_expired", followup=row.followup_id)
+        return None
+    bound = await bind_address(conn, vault, place.address_id, row.person_id, now)
+    if bound is Binding.TAKEN:
+        log.warning("start_link_address_taken", followup=row.followup_id)
+        return None
+    await conn.execute(
+        update(start_link)
+        .where(start_link.c.token_hash == mark)
+        .values(used_at=now, used_by=place.address_id)
+    )
+    await give_followup(conn, place.conversation_id, row.followup_id, account)
+    return str(row.person_id)
+
+
+async def give_followup(
+    conn: AsyncConnection, conversation_id: str, followup_id: str, account: str
+) -> None:
+    """From now on this follow-up runs in this conversation, from its beginning."""
+    await conn.execute(
+        update(conversation)
+        .where(conversation.c.id == conversation_id)
+        .values(
+            followup_id=followup_id,
+            state=None,
+            control=str(Control.BOT),
+            control_epoch=conversation.c.control_epoch + 1,
+            revision=conversation.c.revision + 1,
+        )
+    )
+    await conn.execute(
+        update(followup)
+        .where(followup.c.id == followup_id)
+        .values(account=account, flow=str(Flow.CONTACTING))
+    )

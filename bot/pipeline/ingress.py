@@ -1,0 +1,205 @@
+"""Webhook → inbox: what came in is durable before anybody is told that it was received.
+
+Callers hand over what an adapter parsed and wait; one writer commits whatever has gathered
+meanwhile in one transaction, so batches form by themselves while the previous commit is in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.outreach.links import use_link
+from bot.pipeline.bus import Topic
+from bot.pipeline.flow import InboxKind
+from bot.pipeline.receipts import write_receipts
+from bot.safety.redact import RedactionContext, redact
+from bot.services import Services
+from bot.store.addresses import Home, Resolved, Sender, resolve_addresses
+from bot.store.tables import address, inbox
+from channels.message import Incoming, IncomingKind, Receipt
+
+log = structlog.get_logger()
+
+BATCH = 100  # rows in one commit (DESIGN, section 2)
+WAITING_MAX = 5_000  # rows that wait for a commit; beyond it callers are told to come back
+
+
+class OverloadedError(Exception):
+    """Too much waits already; answer 503 so that the platform delivers again."""
+
+
+@dataclass(slots=True)
+class _Delivery:
+    incoming: tuple[Incoming, ...]
+    receipts: tuple[Receipt, ...]
+    done: asyncio.Future[None]
+
+
+class Ingress:
+    """`accept` returns after the commit. `run` is the one writer; cancel it to stop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._waiting: list[_Delivery] = []
+        self._rows = 0
+        self._ready = asyncio.Event()
+
+    async def accept(self, incoming: Sequence[Incoming], receipts: Sequence[Receipt] = ()) -> None:
+        """Make these durable. Raises OverloadedError, or the database's error: then nothing of it was
+        kept, and the platform's own retry brings it again."""
+        if not incoming and not receipts:
+            return
+        if self._rows > WAITING_MAX:
+            raise OverloadedError
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Delivery(tuple(incoming), tuple(receipts), done))
+        self._rows += len(incoming) + len(receipts)
+        self._ready.set()
+        await done
+
+    async def run(self) -> None:
+        while True:
+            await self._ready.wait()
+            batch = self._next_batch()
+            if not batch:
+                self._ready.clear()
+                continue
+            try:
+                woken = await self._commit(batch)
+            except Exception as error:
+                await self._one_by_one(batch, error)
+            else:
+                _settle(batch)
+                await self._services.bus.publish(Topic.TURNS, woken)
+
+    def _next_batch(self) -> list[_Delivery]:
+        batch: list[_Delivery] = []
+        rows = 0
+        while self._waiting and rows < BATCH:
+            item = self._waiting.pop(0)
+            rows += len(item.incoming) + len(item.receipts)
+            batch.append(item)
+        self._rows -= rows
+        return batch
+
+    async def _one_by_one(self, batch: list[_Delivery], error: Exception) -> None:
+        """One delivery that the database refuses must not take the others with it."""
+        for item in batch:
+            try:
+                if len(batch) == 1:
+                    raise error
+                woken = await self._commit([item])
+            except Exception as own:
+                log.error("ingress_refused", error=type(own).__name__)
+                if not item.done.done():
+                    item.done.set_exception(own)
+            else:
+                _settle([item])
+                await self._services.bus.publish(Topic.TURNS, woken)
+
+    async def _commit(self, batch: list[_Delivery]) -> list[str]:
+        services = self._services
+        incoming = [one for item in batch for one in item.incoming]
+        receipts = [one for item in batch for one in item.receipts]
+        now = services.clock.now()
+        async with services.db.write() as conn:
+            woken: list[str] = []
+            if incoming:
+                places = await self._places(conn, incoming, now)
+                await self._insert(conn, incoming, places, now)
+                woken = [place.conversation_id for place in places]
+            if receipts:
+                await write_receipts(conn, receipts)
+        return woken
+
+    async def _places(
+        self, conn: AsyncConnection, incoming: list[Incoming], now: datetime
+    ) -> list[Resolved]:
+        """Where each goes; a start link first binds its chat to the applicant."""
+        services = self._services
+        settings = services.settings
+        home = Home(settings.locale, settings.zone, settings.region)
+        senders = [Sender.of(one) for one in incoming]
+        places = await resolve_addresses(conn, services.vault, senders, now=now, home=home)
+        owners = {place.address_id: place.person_id for place in places}
+        for one, place in zip(incoming, places, strict=True):
+            if one.kind is IncomingKind.START and one.token:
+                owner = await use_link(
+                    conn, services.vault, one.token, one.address.account, place, now
+                )
+                owners[place.address_id] = owner or owners[place.address_id]
+        heard = {p.address_id for p, one in zip(places, incoming, strict=True) if _heard(one)}
+        if heard:
+            await conn.execute(
+                update(address).where(address.c.id.in_(heard)).values(last_in_at=now)
+            )
+        return [replace(place, person_id=owners[place.address_id]) for place in places]
+
+    async def _insert(
+        self,
+        conn: AsyncConnection,
+        incoming: list[Incoming],
+        places: list[Resolved],
+        now: datetime,
+    ) -> None:
+        services = self._services
+        keys = await services.vault.keys(conn, {place.person_id for place in places})
+        rows = []
+        for one, place in zip(incoming, places, strict=True):
+            if place.person_id not in keys:
+                continue  # erased a moment ago
+            payload = orjson.dumps(_payload(one, services.settings.locale)).decode()
+            rows.append(
+                {
+                    "account": one.address.account,
+                    "external_id": one.external_id,
+                    "conversation_id": place.conversation_id,
+                    "person_id": place.person_id,
+                    "kind": str(InboxKind(one.kind)),
+                    "payload": keys[place.person_id].seal(payload),
+                    "received_at": now,
+                }
+            )
+        dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+        if rows:
+            await conn.execute(dialect.insert(inbox).on_conflict_do_nothing(), rows)
+
+
+def _heard(incoming: Incoming) -> bool:
+    """Whether this opens the channel's reply window."""
+    return incoming.kind not in (IncomingKind.STOP, IncomingKind.RESUME)
+
+
+def _settle(batch: list[_Delivery]) -> None:
+    for item in batch:
+        if not item.done.done():
+            item.done.set_result(None)
+
+
+def _payload(incoming: Incoming, locale: str) -> dict[str, Any]:
+    """What the turn needs, with the secrets removed before anything is stored."""
+    payload: dict[str, Any] = {}
+    if incoming.text:
+        cleaned = redact(incoming.text, RedactionContext(locale))
+        payload["text"] = cleaned.text
+        if cleaned.found:
+            payload["redacted"] = [str(finding.kind) for finding in cleaned.found]
+    if incoming.token and incoming.kind is IncomingKind.TAP:
+        payload["token"] = incoming.token
+    if incoming.media:
+        payload["media"] = [str(item.kind) for item in incoming.media]
+    for key in ("message_id", "reply_to", "client_id"):
+        value = getattr(incoming, key, "")
+        if value:
+            payload[key] = value
+    return payload

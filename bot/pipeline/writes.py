@@ -1,0 +1,572 @@
+"""A batch of plans written in bulk: a handful of statements, whatever the number of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Table, bindparam, delete, func, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.flow import FEED_CHANNELS, Author, Cause, Flow, InboxKind, SendStatus
+from bot.pipeline.plan import Outbound, Plan
+from bot.services import Services
+from bot.store.columns import Ciphertext
+from bot.store.ids import new_id
+from bot.store.tables import (
+    answer_use,
+    case,
+    consent,
+    conversation,
+    followup,
+    gap,
+    inbox,
+    message,
+    offer,
+    outbox,
+    person,
+    record,
+    result,
+    timer,
+)
+from bot.store.vault import PersonKey
+from dialogs.effects import (
+    Abstained,
+    Answered,
+    Clarified,
+    Corrected,
+    Effect,
+    Ended,
+    HandOff,
+    Helped,
+    IdentityChecked,
+    LocaleChanged,
+    Muted,
+    Offered,
+    OptIn,
+    OptOut,
+    Recorded,
+    Reminded,
+    Schedule,
+    StepPassed,
+    Withdrawn,
+)
+from dialogs.state import FollowupOutcome
+
+Row = dict[str, Any]
+
+
+class Batch:
+    """Rows collected for each table, then written with one statement a table."""
+
+    def __init__(self, services: Services, keys: Mapping[str, PersonKey], now: datetime) -> None:
+        self.services, self.keys, self.now = services, keys, now
+        self.processed: list[int] = []
+        self.failed: list[Row] = []
+        self.conversations: list[Row] = []
+        self.started: list[Row] = []
+        self.replied: list[Row] = []
+        self.ended: list[Row] = []
+        self.inbound: list[Row] = []
+        self.rewritten: list[Row] = []
+        self.outbound: list[tuple[Row, Row]] = []  # outbox row, its line of the transcript
+        self.timers: list[Row] = []
+        self.results: list[Row] = []
+        self.corrections: list[Row] = []
+        self.withdrawn: list[Row] = []
+        self.records: list[Row] = []
+        self.offers: list[Row] = []
+        self.uses: list[Row] = []
+        self.helped: list[Row] = []
+        self.gaps: list[Row] = []
+        self.cases: list[Row] = []
+        self.consents: list[Row] = []
+        self.opted: list[Row] = []
+        self.restamped: list[Row] = []  # conversations whose unsent texts stay valid
+
+    def seal(self, plan: Plan, value: Any) -> Ciphertext:
+        return self.keys[plan.conversation.person_id].seal(orjson.dumps(value).decode())
+
+
+async def write_plans(
+    conn: AsyncConnection,
+    services: Services,
+    plans: list[Plan],
+    keys: Mapping[str, PersonKey],
+    now: datetime,
+) -> list[str]:
+    """Write everything; returns the conversations that have something to send."""
+    batch = Batch(services, keys, now)
+    for plan in plans:
+        _collect(batch, plan)
+    await _write_inbox(conn, batch)
+    await _write_records(conn, batch)
+    await _write_people(conn, batch)
+    await _write_messages(conn, batch)
+    if batch.conversations:
+        await conn.execute(_UPDATE_CONVERSATION, batch.conversations)
+    return [row["conversation_id"] for row, _ in batch.outbound]
+
+
+def _collect(batch: Batch, plan: Plan) -> None:
+    item = plan.conversation
+    batch.processed += [row_id for row_id in plan.processed if row_id not in plan.failed]
+    batch.failed += [{"row": row_id, "why": why} for row_id, why in plan.failed.items()]
+    feeds = item.account.startswith(FEED_CHANNELS)
+    for inbound in plan.inbound:
+        item.feed += feeds
+        batch.inbound.append(
+            {
+                "conversation_id": item.id,
+                "person_id": item.person_id,
+                "followup_id": item.followup_id,
+                "author": str(Author.PERSON),
+                "kind": str(inbound.row.kind),
+                "body": batch.seal(plan, _shown(inbound.body)),
+                "outbox_id": None,
+                "feed": item.feed if feeds else None,
+                "at": inbound.row.received_at,
+            }
+        )
+    for text in item.recent:
+        if text.changed:
+            body = batch.seal(plan, {"text": text.text})
+            batch.rewritten.append({"row": text.message_id, "new_body": body})
+    for outbound in plan.outbound:
+        batch.outbound.append(_outgoing(batch, plan, outbound))
+    for effect in plan.effects:
+        _collect_effect(batch, plan, effect)
+    for kind in plan.redacted:
+        _record(batch, plan, "redacted", {"secret": kind}, "person")
+    _collect_followup(batch, plan)
+    batch.conversations.append(
+        {
+            "row": item.id,
+            "new_state": batch.seal(plan, item.state.to_json()),
+            "new_control": str(item.control),
+            "new_epoch": item.epoch,
+            "new_revision": item.revision + 1,
+            "new_feed": item.feed,
+            "new_locale": item.state.locale,
+            "in_at": batch.now if plan.replied else None,
+        }
+    )
+    if item.epoch != plan.epoch_before:
+        batch.restamped.append(
+            {"row": item.id, "old_epoch": plan.epoch_before, "new_epoch": item.epoch}
+        )
+
+
+def _shown(body: Row) -> Row:
+    """What the transcript keeps of an inbound row: nothing that only the platform needs."""
+    kept = ("text", "label", "media", "redacted", "message_id", "client_id")
+    return {key: body[key] for key in kept if body.get(key)}
+
+
+def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
+    item, said = plan.conversation, outbound.message
+    tokens = [
+        batch.services.vault.option_token(item.id, said.serial, option.index)
+        for option in said.options
+    ]
+    body = {
+        "text": said.text,
+        "options": [
+            {"token": token, "label": option.label}
+            for token, option in zip(tokens, said.options, strict=True)
+        ],
+        "question": said.question,
+    }
+    sealed = batch.seal(plan, body)
+    row = {
+        "conversation_id": item.id,
+        "person_id": item.person_id,
+        "followup_id": item.followup_id,
+        "account": item.account,
+        "author": str(outbound.author),
+        "cause": str(outbound.cause),
+        "control_epoch": item.epoch,
+        "payload": sealed,
+        "on_delivered": outbound.on_delivered or None,
+        "due_at": batch.now,
+        "status": str(SendStatus.PENDING),
+        "attempts": 0,
+        "parts_done": 0,
+        "created_at": batch.now,
+    }
+    line = {
+        "conversation_id": item.id,
+        "person_id": item.person_id,
+        "followup_id": item.followup_id,
+        "author": str(outbound.author),
+        "kind": "text",
+        "body": sealed,
+        "feed": None,
+        "at": batch.now,
+    }
+    return row, line
+
+
+def _record(batch: Batch, plan: Plan, kind: str, data: Row, actor: str = "bot") -> None:
+    batch.records.append(
+        {
+            "conversation_id": plan.conversation.id,
+            "followup_id": plan.conversation.followup_id,
+            "kind": kind,
+            "actor": actor,
+            "data": data,
+            "at": batch.now,
+        }
+    )
+
+
+def _collect_effect(batch: Batch, plan: Plan, effect: Effect) -> None:
+    """Every effect becomes a record; some of them are rows of their own besides."""
+    item = plan.conversation
+    match effect:
+        case Recorded(name=name, value=value, step=step):
+            _collect_result(batch, plan, name, value, step)
+            _record(batch, plan, "result", {"name": name, "step": step}, "person")
+        case Corrected(name=name, new=new, step=step):
+            row = {"f": item.followup_id, "n": name, "new_number": _number(new)}
+            batch.corrections.append({**row, "new_value": batch.seal(plan, new)})
+            _record(batch, plan, "corrected", {"name": name, "step": step}, "person")
+        case Withdrawn(name=name, step=step):
+            batch.withdrawn.append({"f": item.followup_id, "n": name})
+            _record(batch, plan, "withdrawn", {"name": name, "step": step})
+        case StepPassed(step=step, how=how):
+            _record(batch, plan, "step", {"step": step, "how": str(how)})
+        case HandOff(reason=reason):
+            batch.cases.append(_case(batch, plan, str(reason)))
+            _record(batch, plan, "handoff", {"reason": str(reason)})
+        case Schedule(kind=kind, serial=serial, at=at) if at is not None:
+            batch.timers.append(_timer(plan, str(kind), serial, at))
+        case OptOut():
+            _collect_consent(batch, plan, "withdrawn")
+            _record(batch, plan, "opted_out", {}, "person")
+        case OptIn():
+            _collect_consent(batch, plan, "given")
+            _record(batch, plan, "opted_in", {}, "person")
+        case Answered(article=article, version=version, score=score):
+            batch.uses.append(_use(batch, plan, article, version, score))
+            _record(
+                batch, plan, "answered", {"article": article, "version": version, "score": score}
+            )
+        case Clarified(articles=articles):
+            _record(batch, plan, "clarified", {"articles": list(articles)})
+        case Abstained(question=question):
+            batch.gaps.append(_gap(batch, plan, question))
+            _record(batch, plan, "abstained", {})
+        case Helped(article=article, helpful=helpful):
+            batch.helped.append({"c": item.id, "a": article, "yes": helpful})
+            _record(batch, plan, "helped", {"article": article, "helpful": helpful}, "person")
+        case Reminded(step=step):
+            _record(batch, plan, "reminder", {"step": step})
+        case Offered(offer=name):
+            batch.offers.append({"followup_id": item.followup_id, "offer": name, "at": batch.now})
+            _record(batch, plan, "offered", {"offer": name})
+        case IdentityChecked(passed=passed):
+            _record(batch, plan, "identity", {"passed": passed})
+        case LocaleChanged(locale=locale):
+            _record(batch, plan, "locale", {"locale": locale}, "person")
+        case Ended(outcome=outcome):
+            _record(batch, plan, "end", {"outcome": str(outcome)})
+        case Muted():
+            _record(batch, plan, "muted", {})
+        case _:
+            pass
+
+
+def _collect_result(batch: Batch, plan: Plan, name: str, value: Any, step: str) -> None:
+    if plan.conversation.followup_id is None:
+        return
+    sealed = batch.seal(plan, value)
+    batch.results.append(
+        {
+            "followup_id": plan.conversation.followup_id,
+            "name": name,
+            "person_id": plan.conversation.person_id,
+            "step": step,
+            "value": sealed,
+            "first_value": sealed,
+            "corrections": 0,
+            "withdrawn": False,
+            "at": batch.now,
+            "number": _number(value),
+        }
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _case(batch: Batch, plan: Plan, reason: str) -> Row:
+    item = plan.conversation
+    return {
+        "id": new_id(batch.now),
+        "conversation_id": item.id,
+        "person_id": item.person_id,
+        "followup_id": item.followup_id,
+        "reason": reason,
+        "status": "queued",
+        "opened_at": batch.now,
+    }
+
+
+def _timer(plan: Plan, kind: str, serial: int, due_at: datetime) -> Row:
+    item = plan.conversation
+    return {
+        "conversation_id": item.id,
+        "person_id": item.person_id,
+        "followup_id": item.followup_id,
+        "kind": kind,
+        "serial": serial,
+        "due_at": due_at,
+    }
+
+
+def _use(batch: Batch, plan: Plan, article: str, version: int, score: float) -> Row:
+    return {
+        "conversation_id": plan.conversation.id,
+        "article": article,
+        "version": version,
+        "locale": plan.conversation.state.locale,
+        "score": score,
+        "rank": 1,
+        "at": batch.now,
+    }
+
+
+def _gap(batch: Batch, plan: Plan, question: str) -> Row:
+    item = plan.conversation
+    return {
+        "conversation_id": item.id,
+        "person_id": item.person_id,
+        "locale": item.state.locale,
+        "question": batch.seal(plan, question),
+        "state": "open",
+        "at": batch.now,
+    }
+
+
+def _collect_consent(batch: Batch, plan: Plan, action: str) -> None:
+    item = plan.conversation
+    out_at = batch.now if action == "withdrawn" else None
+    batch.opted.append({"row": item.person_id, "out_at": out_at})
+    batch.consents.append(
+        {
+            "id": new_id(batch.now),
+            "person_id": item.person_id,
+            "account": item.account,
+            "purpose": "service",
+            "action": action,
+            "wording": f"{item.state.script}-{item.state.version}",
+            "locale": item.state.locale,
+            "source": "chat",
+            "at": batch.now,
+        }
+    )
+
+
+def _collect_followup(batch: Batch, plan: Plan) -> None:
+    item = plan.conversation
+    if item.followup_id is None:
+        return
+    if not item.started and plan.outbound:
+        started = {"row": item.followup_id, "now": batch.now, "acc": item.account}
+        batch.started.append({**started, "loc": item.state.locale})
+    if not item.replied and any(r.row.kind is not InboxKind.START for r in plan.inbound):
+        batch.replied.append({"row": item.followup_id, "now": batch.now})
+    for effect in plan.effects:
+        if isinstance(effect, Ended):
+            completed = effect.outcome is FollowupOutcome.COMPLETED
+            batch.ended.append(
+                {
+                    "row": item.followup_id,
+                    "now": batch.now,
+                    "new_flow": str(Flow.DONE if completed else Flow.STOPPED),
+                    "new_outcome": str(effect.outcome),
+                }
+            )
+
+
+async def _write_inbox(conn: AsyncConnection, batch: Batch) -> None:
+    """Mark the rows as processed. Their bodies go: the transcript has them, without secrets."""
+    if batch.processed:
+        await conn.execute(
+            update(inbox)
+            .where(inbox.c.id.in_(batch.processed))
+            .values(processed_at=batch.now, payload=Ciphertext())
+        )
+    if batch.failed:
+        await conn.execute(_PARK, [{**row, "now": batch.now} for row in batch.failed])
+
+
+async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
+    for table, rows in (
+        (record, batch.records),
+        (answer_use, batch.uses),
+        (gap, batch.gaps),
+        (case, batch.cases),
+        (timer, batch.timers),
+        (consent, batch.consents),
+    ):
+        if rows:
+            await conn.execute(insert(table), rows)
+    for statement, rows in (
+        (_CORRECT, batch.corrections),
+        (_WITHDRAW, batch.withdrawn),
+        (_HELPED, batch.helped),
+        (_STARTED, batch.started),
+        (_REPLIED, batch.replied),
+        (_ENDED, batch.ended),
+    ):
+        if rows:
+            await conn.execute(statement, rows)
+    if batch.results:
+        await conn.execute(_upsert_result(conn), batch.results)
+    offers = [row for row in batch.offers if row["followup_id"]]
+    if offers:
+        await conn.execute(_insert(conn, offer).on_conflict_do_nothing(), offers)
+
+
+async def _write_people(conn: AsyncConnection, batch: Batch) -> None:
+    """An opt-out also takes back what was planned: timers, and proactive texts not sent yet."""
+    if not batch.opted:
+        return
+    await conn.execute(_OPTED, batch.opted)
+    out = [row["row"] for row in batch.opted if row["out_at"] is not None]
+    if out:
+        await conn.execute(delete(timer).where(timer.c.person_id.in_(out)))
+        await conn.execute(
+            update(outbox)
+            .where(
+                outbox.c.person_id.in_(out),
+                outbox.c.cause == str(Cause.PROACTIVE),
+                outbox.c.status == str(SendStatus.PENDING),
+            )
+            .values(status=str(SendStatus.DROPPED), detail="opted_out")
+        )
+
+
+async def _write_messages(conn: AsyncConnection, batch: Batch) -> None:
+    if batch.inbound:
+        await conn.execute(insert(message), batch.inbound)
+    if batch.rewritten:
+        await conn.execute(_REWRITE, batch.rewritten)
+    if batch.restamped:
+        await conn.execute(_RESTAMP, batch.restamped)
+    if not batch.outbound:
+        return
+    returned = await conn.execute(
+        insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True),
+        [row for row, _ in batch.outbound],
+    )
+    lines = [
+        {**line, "outbox_id": row.id}
+        for row, (_, line) in zip(returned, batch.outbound, strict=True)
+    ]
+    await conn.execute(insert(message), lines)
+
+
+def _insert(conn: AsyncConnection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _upsert_result(conn: AsyncConnection) -> Any:
+    """A question asked again (a loop, a corrected branch) replaces its answer, not the first one."""
+    new = _insert(conn, result)
+    return new.on_conflict_do_update(
+        index_elements=["followup_id", "name"],
+        set_={
+            "value": new.excluded.value,
+            "number": new.excluded.number,
+            "step": new.excluded.step,
+            "withdrawn": False,
+            "at": new.excluded.at,
+        },
+    )
+
+
+_PARK = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"))
+    .values(processed_at=bindparam("now"), error=bindparam("why"))
+)
+_UPDATE_CONVERSATION = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("row"))
+    .values(
+        state=bindparam("new_state"),
+        control=bindparam("new_control"),
+        control_epoch=bindparam("new_epoch"),
+        revision=bindparam("new_revision"),
+        feed=bindparam("new_feed"),
+        locale=bindparam("new_locale"),
+        last_in_at=func.coalesce(bindparam("in_at"), conversation.c.last_in_at),
+    )
+)
+_CORRECT = (
+    update(result)
+    .where(result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
+    .values(
+        value=bindparam("new_value"),
+        number=bindparam("new_number"),
+        corrections=result.c.corrections + 1,
+    )
+)
+_WITHDRAW = (
+    update(result)
+    .where(result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
+    .values(withdrawn=True)
+)
+_HELPED = (
+    update(answer_use)
+    .where(answer_use.c.conversation_id == bindparam("c"), answer_use.c.article == bindparam("a"))
+    .values(helpful=bindparam("yes"))
+)
+_STARTED = (
+    update(followup)
+    .where(followup.c.id == bindparam("row"))
+    .values(
+        flow=str(Flow.IN_SCRIPT),
+        started_at=bindparam("now"),
+        account=bindparam("acc"),
+        locale=bindparam("loc"),
+    )
+)
+_REPLIED = (
+    update(followup)
+    .where(followup.c.id == bindparam("row"), followup.c.replied_at.is_(None))
+    .values(replied_at=bindparam("now"))
+)
+_ENDED = (
+    update(followup)
+    .where(followup.c.id == bindparam("row"))
+    .values(
+        flow=bindparam("new_flow"),
+        outcome=bindparam("new_outcome"),
+        ended_at=bindparam("now"),
+    )
+)
+_OPTED = (
+    update(person).where(person.c.id == bindparam("row")).values(opted_out_at=bindparam("out_at"))
+)
+_REWRITE = (
+    update(message).where(message.c.id == bindparam("row")).values(body=bindparam("new_body"))
+)
+_RESTAMP = (
+    update(outbox)
+    .where(
+        outbox.c.conversation_id == bindparam("row"),
+        outbox.c.status == str(SendStatus.PENDING),
+        outbox.c.author == str(Author.BOT),
+        outbox.c.control_epoch == bindparam("old_epoch"),
+    )
+    .values(control_epoch=bindparam("new_epoch"))
+)

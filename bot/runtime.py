@@ -1,0 +1,138 @@
+"""The tasks of a process: ingress, turns, delivery, timers and the sweep that forgets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import aiohttp
+import structlog
+from sqlalchemy import select
+
+from bot.pipeline.bus import Topic
+from bot.pipeline.delivery import Delivery
+from bot.pipeline.ingress import Ingress
+from bot.pipeline.timers import fire_due
+from bot.pipeline.turns import BATCH, run_turns
+from bot.services import Services
+from bot.store.tables import inbox
+
+log = structlog.get_logger()
+
+SWEEP_S = 2.0  # how long a lost wake-up can cost
+OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
+STOP_S = 10.0  # a graceful stop drains within this
+
+
+class Runtime:
+    """Start with `async with`; stops what it started, within `STOP_S` seconds."""
+
+    def __init__(self, services: Services, *, web: bool = True, worker: bool = True) -> None:
+        self.services = services
+        self.ingress = Ingress(services)
+        self._web, self._worker = web, worker
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Runtime:
+        self.http = await self._stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30, connect=5))
+        )
+        self.delivery = Delivery(self.services, self.http)
+        self._start("ingress", self.ingress.run)
+        if self._worker:
+            self._start("turns", self._turns)
+            self._start("sends", self._sends)
+            self._start("timers", self._timers)
+            self._start("sweep", self._sweep)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.wait(self._tasks, timeout=STOP_S)
+        await self._stack.aclose()
+
+    def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        async def forever() -> None:
+            while True:
+                try:
+                    await work()
+                except asyncio.CancelledError:
+                    raise
+                except Exception:
+                    log.exception("task_failed", task=name)
+                    await asyncio.sleep(1)
+
+        self._tasks.append(asyncio.create_task(forever(), name=name))
+
+    async def _turns(self) -> None:
+        """Take hints as they come; while one batch commits, the next one gathers."""
+        bus = self.services.bus
+        while True:
+            ids = await bus.take(Topic.TURNS, BATCH)
+            again = await run_turns(self.services, ids)
+            if again:
+                await bus.publish(Topic.TURNS, again)
+
+    async def _sends(self) -> None:
+        bus = self.services.bus
+        while True:
+            ids = await bus.take(Topic.SENDS, BATCH)
+            await self.delivery.send_due(ids)
+
+    async def _timers(self) -> None:
+        while True:
+            if not await fire_due(self.services):
+                await asyncio.sleep(0.5)
+
+    async def _sweep(self) -> None:
+        """Find what a lost wake-up, a crash or a rate limit left behind."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await sweep(self.services)
+            while await self.delivery.send_due():
+                pass
+
+
+async def sweep(services: Services) -> int:
+    """Wake the conversations whose inbox waits too long; returns how many."""
+    before = services.clock.now() - OVERLOOKED
+    async with services.db.read() as conn:
+        rows = await conn.execute(
+            select(inbox.c.conversation_id)
+            .where(inbox.c.processed_at.is_(None), inbox.c.received_at < before)
+            .distinct()
+            .limit(1000)
+        )
+        ids = list(rows.scalars())
+    if ids:
+        await services.bus.publish(Topic.TURNS, ids)
+    return len(ids)
+
+
+async def settle(services: Services, delivery: Delivery) -> None:
+    """Run everything that is due now to its end, in this task: for talks, tests and simulations,
+    where the clock is given."""
+    while True:
+        async with services.db.read() as conn:
+            waiting = list(
+                (
+                    await conn.execute(
+                        select(inbox.c.conversation_id)
+                        .where(inbox.c.processed_at.is_(None))
+                        .distinct()
+                        .limit(BATCH)
+                    )
+                ).scalars()
+            )
+        if waiting:
+            await run_turns(services, waiting)
+            continue
+        if await delivery.send_due():
+            continue
+        if await fire_due(services):
+            continue
+        return
