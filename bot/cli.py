@@ -7,6 +7,8 @@ import logging
 import structlog
 import typer
 
+from bot.commands.admin import admin_app, keys_app
+from bot.commands.serve import demo, migrate, serve
 from bot.commands.talk import talk
 
 app = typer.Typer(
@@ -21,7 +23,12 @@ def huifang() -> None:
     """Huifang (回访): a follow-up held in the messaging app."""
 
 
+app.command()(demo)
+app.command()(serve)
+app.command()(migrate)
 app.command()(talk)
+app.add_typer(admin_app, name="admin")
+app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:

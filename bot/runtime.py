@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import structlog
@@ -35,6 +36,7 @@ class Runtime:
         self._web, self._worker = web, worker
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
+        self._small: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Runtime:
         self.http = await self._stack.enter_async_context(
@@ -54,6 +56,12 @@ class Runtime:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_S)
         await self._stack.aclose()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something small beside the request that asked for it."""
+        task = asyncio.create_task(work)
+        self._small.add(task)
+        task.add_done_callback(self._small.discard)
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         async def forever() -> None:

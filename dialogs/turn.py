@@ -139,7 +139,10 @@ def ask_again(turn: Turn, *, before: str = "", progress: bool = False) -> None:
 
 
 def show_question(turn: Turn, text: str) -> None:
-    options = tuple(Choosable(i, label) for i, label in enumerate(question_labels(turn)))
+    """Say a text with the pending question's options; their labels are kept for the transcript."""
+    labels = question_labels(turn)
+    turn.state.asked[str(turn.state.pending)].data["labels"] = labels
+    options = tuple(Choosable(i, label) for i, label in enumerate(labels))
     turn.messages.append(Message(text, options, turn.state.pending, question=True))
 
 

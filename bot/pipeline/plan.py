@@ -183,7 +183,10 @@ def _event(
             return _said(plan, payload, edited=row.kind is InboxKind.EDIT)
         case InboxKind.TAP:
             where = read_token(plan.conversation.id, payload.get("token", ""))
-            return Tapped(*where) if where else Tapped(None)
+            if where is None:
+                return Tapped(None)
+            payload["label"] = _label(plan.conversation.state, *where)
+            return Tapped(*where)
         case InboxKind.MEDIA:
             if payload.get("text"):
                 return _said(plan, payload, edited=False)
@@ -203,6 +206,13 @@ def _event(
             return Resolved()
         case InboxKind.RESUME:
             return None
+
+
+def _label(state: State, serial: int, index: int) -> str:
+    """What stood on the option, for the transcript; "" if it is forgotten."""
+    asked = state.asked.get(str(serial))
+    labels = asked.data.get("labels", []) if asked else []
+    return str(labels[index]) if index < len(labels) else ""
 
 
 def _said(plan: Plan, payload: dict[str, Any], *, edited: bool) -> Event:

@@ -1,0 +1,53 @@
+"""The web application: pages, webhooks, the widget's API and the REST API, behind one guard."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from bot.runtime import Runtime
+from bot.services import Services
+from bot.web import chat, faq, hooks, sign_in, start
+from bot.web.guard import SecurityMiddleware, SignInNeeded
+from bot.web.page import STATIC
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class KeptStatic(StaticFiles):
+    """Static files whose address carries their content's mark: kept for a year."""
+
+    async def get_response(self, path: str, scope: object) -> Response:
+        response = await super().get_response(path, scope)  # type: ignore[arg-type]
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> FastAPI:
+    """The application of one process. `demo` shows the page that leads to everything and signs in
+    as samples; it is refused on anything but loopback."""
+    settings = services.settings
+    hosts = {urlsplit(settings.base_url).hostname or ""}
+    if settings.host in LOOPBACK:
+        hosts |= LOOPBACK
+    if demo and settings.host not in LOOPBACK:
+        raise ValueError("the demo signs everybody in, so it listens on loopback only")
+    app = FastAPI(title="Huifang", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.services, app.state.runtime, app.state.demo = services, runtime, demo
+    app.add_middleware(SecurityMiddleware, hosts=frozenset(hosts))
+    app.mount("/static", KeptStatic(directory=STATIC))
+    for router in (start.router, sign_in.router, chat.router, faq.router, hooks.router):
+        app.include_router(router)
+    app.add_exception_handler(SignInNeeded, _to_sign_in)
+    return app
+
+
+async def _to_sign_in(request: Request, error: Exception) -> Response:
+    if request.headers.get("hx-request"):
+        return PlainTextResponse("sign in again", 401, {"HX-Redirect": "/sign-in"})
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+    return PlainTextResponse("sign in first", 401)

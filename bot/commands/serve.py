@@ -1,0 +1,136 @@
+"""`huifang demo`, `serve` and `migrate`: the processes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import shutil
+import socket
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from bot.app import LOOPBACK, create_app
+from bot.assembly import open_services
+from bot.commands.base import ProblemError, UsageError, run
+from bot.runtime import STOP_S, Runtime
+from bot.settings import Settings
+
+
+class ProcessRole(StrEnum):
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="TCP port")] = 8000,
+    reset: Annotated[bool, typer.Option("--reset", help="drop the demo's data first")] = False,
+) -> None:
+    """Start the product with sample data: SQLite, in-process bus, loopback only."""
+    folder = Path("data/demo")
+    if reset and folder.exists():
+        shutil.rmtree(folder)
+    settings = Settings.load().model_copy(
+        update={
+            "data_dir": folder,
+            "database_url": f"sqlite+aiosqlite:///{folder.resolve()}/demo.db",
+            "master_keys_file": None,
+            "host": "127.0.0.1",
+            "port": port,
+            "public_url": None,
+        }
+    )
+    run(_serve(settings, ProcessRole.ALL, demo=True))
+
+
+def serve(
+    role: Annotated[ProcessRole, typer.Option(help="all, web or worker")] = ProcessRole.ALL,
+    host: Annotated[str | None, typer.Option(help="address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port")] = None,
+) -> None:
+    """Run the product on the database of the settings."""
+    settings = Settings.load()
+    changes = {"host": host or settings.host, "port": port or settings.port}
+    run(_serve(settings.model_copy(update=changes), role, demo=False))
+
+
+def migrate() -> None:
+    """Make or upgrade the database's schema."""
+    run(_migrate())
+
+
+async def _migrate() -> None:
+    settings = Settings.load()
+    async with open_services(settings, migrated=True, warn=typer.echo):
+        typer.echo("The database is up to date.")
+
+
+async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
+    listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
+    if not demo and settings.bus == "local" and role is not ProcessRole.ALL:
+        raise UsageError("--role web and --role worker need bus = redis; one process: --role all")
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(
+            open_services(
+                settings, migrated=demo or settings.database.startswith("sqlite"), warn=_say
+            )
+        )
+        runtime = await stack.enter_async_context(
+            Runtime(
+                services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
+            )
+        )
+        if listener is None:
+            _say("The worker runs. Stop it with Ctrl+C.")
+            await asyncio.Event().wait()
+            return
+        app = create_app(services, runtime, demo=demo)
+        await _listen_and_serve(app, listener, settings, demo=demo)
+
+
+async def _listen_and_serve(
+    app: object, listener: socket.socket, settings: Settings, *, demo: bool
+) -> None:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        http="httptools",
+        loop="uvloop",
+        lifespan="off",
+        timeout_graceful_shutdown=int(STOP_S),
+    )
+    server = uvicorn.Server(config)
+    what = "The demo is ready" if demo else "Huifang serves"
+    _say(f"\n  {what}: {settings.base_url}\n  Stop it with Ctrl+C.\n")
+    await server.serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises ProblemError that says what to do when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            other = f"make demo ARGS='--port {port + 1}'" if host in LOOPBACK else "--port"
+            raise ProblemError(
+                f"port {port} is taken by another program; use another one: {other}"
+            ) from None
+        raise ProblemError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=False)

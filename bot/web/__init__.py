@@ -1,0 +1,1 @@
+"""Pages: their guard, their templates and what they share."""

@@ -1,0 +1,34 @@
+// What every page shares: the CSRF header for htmx, toasts, the language of relative times.
+"use strict";
+
+const csrf = document.querySelector('meta[name="csrf"]')?.content;
+document.addEventListener("htmx:configRequest", (event) => {
+  if (csrf) event.detail.headers["X-CSRF-Token"] = csrf;
+});
+
+/** Show a short notice; it goes by itself. `action` is {label, run} for an undo. */
+window.huifang = window.huifang || {};
+window.huifang.toast = (text, action) => {
+  const note = document.createElement("div");
+  note.className = "toast";
+  note.append(text);
+  if (action) {
+    const button = document.createElement("button");
+    button.className = "link";
+    button.textContent = action.label;
+    button.addEventListener("click", () => { note.remove(); action.run(); });
+    note.append(button);
+  }
+  document.getElementById("toasts").append(note);
+  setTimeout(() => note.remove(), action ? 8000 : 4000);
+};
+
+document.addEventListener("htmx:responseError", (event) => {
+  const xhr = event.detail.xhr;
+  let text = xhr.statusText;
+  try { text = JSON.parse(xhr.responseText).detail || text; } catch { text = xhr.responseText.slice(0, 200) || text; }
+  window.huifang.toast(text);
+});
+document.addEventListener("htmx:sendError", () => {
+  window.huifang.toast(document.documentElement.lang.startsWith("zh") ? "网络断开了，正在重试。" : "The network is gone; trying again.");
+});
