@@ -80,7 +80,7 @@ class Delivery:
         async with services.db.write() as conn:
             heads = _heads(now)
             if conversation_ids is not None:
-                heads = heads.where(outbox.c.conversation_id.in_(list(conversation_ids)))
+                heads = heads.where(conversation.c.id.in_(list(conversation_ids)))
             ids = list((await conn.execute(heads)).scalars())
             if not ids:
                 return []

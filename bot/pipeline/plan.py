@@ -141,6 +141,9 @@ def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: Re
         plan.inbound.append(Inbound(row, payload))
     if event is None:
         return
+    if row.kind in FROM_PERSON and conversation.control is Control.CLOSED:
+        conversation.control = Control.BOT
+        conversation.epoch += 1
     mode = {Control.QUEUED: Mode.QUEUED, Control.HUMAN: Mode.HUMAN}.get(
         conversation.control, Mode.BOT
     )

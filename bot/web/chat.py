@@ -25,7 +25,7 @@ from bot.services import Services
 from bot.store.tables import address, conversation, message, web_session
 from bot.web.guard import ServicesOf
 from bot.web.hooks import read_body
-from bot.web.page import LOCALES, render
+from bot.web.page import LOCALES, render, viewer_locale
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 
 router = APIRouter()
@@ -38,9 +38,11 @@ _messages = Throttle(most=60, within_s=60)  # of one session
 
 
 @router.get("/chat")
-async def page(request: Request, start: str = "") -> Response:
+async def page(request: Request, start: str = "", locale: str = "") -> Response:
     """The full-page chat. The start token is taken out of the address by the page's script."""
-    return render(request, "chat.html", start=start)
+    chosen = locale if locale in LOCALES else viewer_locale(request)
+    brand = request.app.state.services.company.values(chosen)["brand"]
+    return render(request, "chat.html", start=start, locale=chosen, brand=brand)
 
 
 @router.options("/w/v1/{rest:path}")

@@ -41,7 +41,8 @@ async def open_chat(person: str, request: Request, services: ServicesOf) -> Resp
     _only_demo(request)
     started = await _start(services, person)
     link = next(link.url for link in started if link.account == ACCOUNT)
-    return RedirectResponse(link.removeprefix(services.settings.base_url), 303)
+    path = link.removeprefix(services.settings.base_url)
+    return RedirectResponse(f"{path}&locale={PEOPLE[person].locale}", 303)
 
 
 @router.get("/demo/links/{person}")
