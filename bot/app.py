@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from bot.api.v1 import create_api
 from bot.runtime import Runtime
 from bot.services import Services
 from bot.web import chat, faq, hooks, sign_in, start
@@ -42,6 +43,9 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
     for router in (start.router, sign_in.router, chat.router, faq.router, hooks.router):
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
+    api = create_api()
+    api.state.services = services
+    app.mount("/api/v1", api)
     return app
 
 

@@ -8,6 +8,8 @@ import structlog
 import typer
 
 from bot.commands.admin import admin_app, keys_app
+from bot.commands.kb import kb_app
+from bot.commands.people import followup_app, people_app
 from bot.commands.serve import demo, migrate, serve
 from bot.commands.talk import talk
 
@@ -27,6 +29,9 @@ app.command()(demo)
 app.command()(serve)
 app.command()(migrate)
 app.command()(talk)
+app.add_typer(people_app, name="people")
+app.add_typer(followup_app, name="followup")
+app.add_typer(kb_app, name="kb")
 app.add_typer(admin_app, name="admin")
 app.add_typer(keys_app, name="keys")
 

@@ -1,0 +1,148 @@
+"""`huifang people` and `huifang followup`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import segno
+import typer
+
+from bot.commands.base import PROBLEM, ProblemError, run, services
+from bot.outreach.csv_import import read_people
+from bot.outreach.followups import Started, start_followup
+from bot.store.erasure import erase_person
+from bot.store.people import find_by_reference, import_people, show_person
+
+people_app = typer.Typer(no_args_is_help=True, help="Applicants.")
+followup_app = typer.Typer(no_args_is_help=True, help="Follow-ups.")
+BATCH = 500  # people in one transaction's statements; the whole file is still one transaction
+
+
+@people_app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV with a heading", exists=True, dir_okay=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check only, write nothing")] = False,
+    start: Annotated[str, typer.Option(help="start this script for each of them")] = "",
+) -> None:
+    """Bring applicants in from a CSV file: all rows, or none if one of them is wrong."""
+
+    async def work() -> None:
+        async with services() as it:
+            people = read_people(file.read_bytes(), it.settings)
+            for problem in people.problems:
+                typer.echo(f"{file}: {problem}", err=True)
+            if people.problems:
+                count = len(people.problems)
+                typer.echo(f"Nothing was written: {count} problem(s).", err=True)
+                raise typer.Exit(PROBLEM)
+            if dry_run:
+                typer.echo(f"{len(people.profiles)} applicants are fine. Nothing was written.")
+                return
+            async with it.db.write() as conn:
+                brought = await import_people(conn, it.vault, people.profiles, it.clock.now())
+            created = sum(one.created for one in brought)
+            hidden = sum(one.suppressed for one in brought)
+            typer.echo(f"{created} new, {len(brought) - created} brought up to date.")
+            if hidden:
+                typer.echo(f"{hidden} were erased at their wish and are not contacted.")
+            if start:
+                for one in brought:
+                    if not one.suppressed:
+                        _print(await start_followup(it, one.id, start, source="csv", contact=True))
+
+    run(work())
+
+
+@people_app.command()
+def show(person: Annotated[str, typer.Argument(help="id, or the wallet's reference")]) -> None:
+    """What is known of a person, masked."""
+
+    async def work() -> None:
+        async with services() as it:
+            async with it.db.read() as conn:
+                found = await show_person(conn, it.vault, person)
+                if found is None:
+                    other = await find_by_reference(conn, it.vault, person)
+                    found = await show_person(conn, it.vault, other) if other else None
+            if found is None:
+                raise ProblemError(f"there is no person '{person}'")
+            _json(found)
+
+    run(work())
+
+
+@people_app.command()
+def erase(
+    person: Annotated[str, typer.Argument(help="id")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Erase a person for good: the key is dropped, bodies go, counts stay."""
+    if not yes:
+        typer.confirm("This cannot be undone. Erase this person?", abort=True)
+
+    async def work() -> None:
+        async with services() as it:
+            async with it.db.write() as conn:
+                done = await erase_person(conn, it.vault, person, it.clock.now())
+            if not done:
+                raise ProblemError(f"there is no person '{person}', or it was erased before")
+            typer.echo("Erased.")
+
+    run(work())
+
+
+@followup_app.command("start")
+def start_one(
+    person: Annotated[str, typer.Option(help="id, or the wallet's reference")],
+    script: Annotated[str, typer.Option(help="which script")] = "preapproval",
+    contact: Annotated[bool, typer.Option(help="write first where the channel allows it")] = False,
+    json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Start a follow-up; prints a link and a QR code per channel. Each works once, for 24 hours."""
+
+    async def work() -> None:
+        async with services() as it:
+            async with it.db.read() as conn:
+                known = await find_by_reference(conn, it.vault, person)
+            started = await start_followup(
+                it, known or person, script, source="command", contact=contact
+            )
+            if json:
+                _json(_as_dict(started))
+                return
+            _print(started)
+            for link in started.links:
+                typer.echo(f"\n{link.account}")
+                segno.make(link.url, error="m").terminal(out=sys.stdout, compact=True)
+
+    run(work())
+
+
+def _print(started: Started) -> None:
+    typer.echo(f"follow-up {started.id} of person {started.person_id} ({started.script})")
+    if started.contacted:
+        typer.echo(f"  written to on {started.contacted}")
+    for link in started.links:
+        typer.echo(f"  {link.account}: {link.url}")
+
+
+def _as_dict(started: Started) -> dict[str, object]:
+    links = [
+        {"account": one.account, "url": one.url, "expires_at": one.expires_at.isoformat()}
+        for one in started.links
+    ]
+    return {
+        "id": started.id,
+        "person": started.person_id,
+        "script": started.script,
+        "version": started.version,
+        "contacted": started.contacted,
+        "links": links,
+    }
+
+
+def _json(data: object) -> None:
+    typer.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,130 @@
+"""Applicants from a CSV file: every row is checked before anything is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bot.hours import zone_name
+from bot.settings import Settings
+from bot.store.people import PhoneError, Profile, normal_phone
+
+COLUMNS = ("reference", "name", "phone", "last4", "locale", "zone", "region")
+_LAST4 = re.compile(r"[0-9]{3}[0-9Xx]")
+LARGEST = 200  # characters of a value
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """What is wrong in one row: `line` counts from 1, the heading included."""
+
+    line: int
+    column: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.what} — {self.fix}"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The outcome of reading: with any problem nothing must be written."""
+
+    profiles: tuple[Profile, ...]
+    problems: tuple[RowProblem, ...]
+
+
+def read_people(data: bytes, settings: Settings) -> People:
+    """Read a CSV file: UTF-8 (with or without BOM) or GB18030, a heading, one applicant a row.
+
+    Columns: reference (needed), name, phone, last4, locale, zone, region; any other column becomes
+    a field for texts. Empty values take the settings' defaults.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = data.decode("gb18030")
+        except UnicodeDecodeError:
+            return People((), (RowProblem(1, "file", "is no text", "save it as CSV, UTF-8"),))
+    rows = csv.reader(io.StringIO(text, newline=""))
+    heading = [name.strip() for name in next(rows, [])]
+    found = list(_heading_problems(heading))
+    if found:
+        return People((), tuple(found))
+    profiles, seen = [], {}
+    for cells in rows:
+        line = rows.line_num
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(heading):
+            what = f"has {len(cells)} values, the heading has {len(heading)}"
+            found.append(RowProblem(line, "row", what, "check commas and quotes"))
+            continue
+        values = {name: cell.strip() for name, cell in zip(heading, cells, strict=True)}
+        problems = list(_row_problems(line, values, settings))
+        before = seen.setdefault(values["reference"], line)
+        if before != line:
+            what = f"'{values['reference']}' stands in line {before} too"
+            problems.append(RowProblem(line, "reference", what, "remove one of them"))
+        found += problems
+        if not problems:
+            profiles.append(_profile(values, settings))
+    return People(tuple(profiles), tuple(found))
+
+
+def _heading_problems(heading: list[str]) -> Iterator[RowProblem]:
+    if "reference" not in heading:
+        fix = f"add it; the columns are {', '.join(COLUMNS)}"
+        yield RowProblem(1, "heading", "the column 'reference' is missing", fix)
+    for name in heading:
+        if not name or heading.count(name) > 1:
+            yield RowProblem(1, "heading", f"'{name}' is empty or stands twice", "rename it")
+        if name not in COLUMNS and name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            fix = "use a–z, 0–9 and _ for further fields"
+            yield RowProblem(1, "heading", f"'{name}' cannot be a name in texts", fix)
+
+
+def _row_problems(line: int, values: Mapping[str, str], settings: Settings) -> Iterator[RowProblem]:
+    if not values["reference"]:
+        yield RowProblem(line, "reference", "is empty", "give the wallet's own id of the person")
+    for name, value in values.items():
+        if len(value) > LARGEST:
+            yield RowProblem(line, name, f"is longer than {LARGEST} characters", "shorten it")
+    last4 = values.get("last4", "")
+    if last4 and not _LAST4.fullmatch(last4):
+        fix = "give only the last four characters, never more"
+        yield RowProblem(line, "last4", "is not four characters like 1234 or 123X", fix)
+    region = values.get("region", "")
+    if region and not re.fullmatch(r"[A-Za-z]{2}", region):
+        yield RowProblem(line, "region", "is no country like CN", "use ISO 3166, two letters")
+    zone = values.get("zone", "")
+    if zone:
+        try:
+            zone_name(zone)
+        except ValueError as error:
+            yield RowProblem(line, "zone", str(error), "use a name like Asia/Shanghai")
+    if values.get("phone"):
+        try:
+            normal_phone(values["phone"], (region or settings.region).upper())
+        except PhoneError as error:
+            yield RowProblem(line, "phone", str(error), "write it with its country code")
+
+
+def _profile(values: Mapping[str, str], settings: Settings) -> Profile:
+    region = (values.get("region") or settings.region).upper()
+    phone = values.get("phone", "")
+    return Profile(
+        locale=values.get("locale") or settings.locale,
+        zone=values.get("zone") or settings.zone,
+        region=region,
+        name=values.get("name", ""),
+        phone=normal_phone(phone, region) if phone else "",
+        last4=values.get("last4", "").upper(),
+        reference=values["reference"],
+        fields={name: value for name, value in values.items() if name not in COLUMNS and value},
+    )
