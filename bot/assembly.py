@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
+from pydantic import SecretStr
 
 from bot.clock import Clock, SystemClock
 from bot.company import Company
@@ -14,7 +15,7 @@ from bot.knowledge import open_knowledge
 from bot.pipeline.bus.local import LocalBus
 from bot.scripts import open_scripts
 from bot.services import Services
-from bot.settings import Settings
+from bot.settings import Settings, TelegramMode
 from bot.store.database import Database
 from bot.store.opening import open_vault
 from bot.store.schema import migrate, require_migrated
@@ -88,9 +89,31 @@ def make_channels(settings: Settings) -> dict[str, Channel]:
     return found
 
 
-def _telegram(settings: Settings) -> dict[str, Channel]:
-    raise NotImplementedError
+def _telegram(settings: Settings) -> Mapping[str, Channel]:
+    from channels.telegram import TelegramChannel
+
+    mine = settings.telegram
+    assert mine.token is not None
+    secret = _secret(mine.webhook_secret) if mine.mode is TelegramMode.WEBHOOK else None
+    channel = TelegramChannel("main", mine.token.get_secret_value(), secret, api_base=mine.api_base)
+    return {channel.account: channel}
 
 
-def _whatsapp(settings: Settings) -> dict[str, Channel]:
-    raise NotImplementedError
+def _whatsapp(settings: Settings) -> Mapping[str, Channel]:
+    from channels.whatsapp import WhatsAppChannel
+
+    mine = settings.whatsapp
+    channel = WhatsAppChannel(
+        name="main",
+        phone_number_id=mine.phone_number_id,
+        access_token=_secret(mine.token),
+        app_secret=_secret(mine.app_secret),
+        verify_token=_secret(mine.verify_token),
+        phone=mine.phone,
+        api_base=mine.api_base,
+    )
+    return {channel.account: channel}
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""

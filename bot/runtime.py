@@ -12,18 +12,21 @@ import aiohttp
 import structlog
 from sqlalchemy import select
 
+from bot.hearing import Hearing, connect_telegram
 from bot.pipeline.bus import Topic
 from bot.pipeline.delivery import Delivery
 from bot.pipeline.ingress import Ingress
 from bot.pipeline.timers import fire_due
 from bot.pipeline.turns import BATCH, run_turns
 from bot.services import Services
+from bot.settings import TelegramMode
 from bot.store.tables import inbox
 
 log = structlog.get_logger()
 
 SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
+KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
 STOP_S = 10.0  # a graceful stop drains within this
 
 
@@ -40,10 +43,16 @@ class Runtime:
 
     async def __aenter__(self) -> Runtime:
         self.http = await self._stack.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30, connect=5))
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=KEEP_ALIVE_S),
+                timeout=aiohttp.ClientTimeout(total=90, connect=5),
+            )
         )
-        self.delivery = Delivery(self.services, self.http)
+        self.hearing = Hearing(self.ingress, self.http, self.later)
+        self.delivery = Delivery(self.services, self.http, self.hearing.answered)
         self._start("ingress", self.ingress.run)
+        if self._web:
+            self._connect()
         if self._worker:
             self._start("turns", self._turns)
             self._start("sends", self._sends)
@@ -56,6 +65,15 @@ class Runtime:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_S)
         await self._stack.aclose()
+
+    def _connect(self) -> None:
+        settings = self.services.settings
+        telegram = self.services.channels.get("telegram:main")
+        if telegram is not None:
+            by_hook = settings.telegram.mode is TelegramMode.WEBHOOK
+            url = f"{settings.base_url}/hooks/telegram/main" if by_hook else ""
+            work = connect_telegram(telegram, self.hearing, self.http, url)
+            self._tasks.append(asyncio.create_task(work, name="telegram"))
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something small beside the request that asked for it."""

@@ -126,5 +126,10 @@ class Channel(Protocol):
     async def acknowledge(self, incoming: Incoming, http: aiohttp.ClientSession) -> None:
         """Tell the platform that a tap was received, where it waits for that. Never raises."""
 
-    async def typing(self, to: Address, http: aiohttp.ClientSession) -> None:
-        """Show that an answer is being prepared, where the platform can. Never raises."""
+    async def typing(self, to: Address, http: aiohttp.ClientSession, message_id: str = "") -> None:
+        """Show that an answer to `message_id` is being prepared, where the platform can. Never
+        raises."""
+
+    async def delete(self, message_id: str, http: aiohttp.ClientSession) -> None:
+        """Take a message of the person out of the chat (it held a secret), where the platform
+        lets us. Never raises."""

@@ -157,8 +157,12 @@ class TelegramChannel:
         if incoming.callback_id:
             await self._api.call(AnswerCallbackQuery(callback_query_id=incoming.callback_id), http)
 
-    async def typing(self, to: Address, http: aiohttp.ClientSession) -> None:
+    async def typing(self, to: Address, http: aiohttp.ClientSession, message_id: str = "") -> None:
         await self._api.call(SendChatAction(chat_id=to.value, action="typing"), http)
+
+    async def delete(self, message_id: str, http: aiohttp.ClientSession) -> None:
+        """Telegram lets us for 48 hours (CHANNELS 2)."""
+        await self.delete_message(message_id, http)
 
     async def delete_message(self, message_id: str, http: aiohttp.ClientSession) -> Outcome:
         """Delete "chat:message", for example a secret that the person sent. OK if already gone.

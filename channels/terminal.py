@@ -35,4 +35,9 @@ class TerminalChannel:
 
     async def acknowledge(self, incoming: Incoming, http: aiohttp.ClientSession) -> None: ...
 
-    async def typing(self, to: Address, http: aiohttp.ClientSession) -> None: ...
+    async def typing(
+        self, to: Address, http: aiohttp.ClientSession, message_id: str = ""
+    ) -> None: ...
+
+    async def delete(self, message_id: str, http: aiohttp.ClientSession) -> None:
+        """What was typed stays on the screen."""

@@ -60,5 +60,8 @@ class WebChatChannel:
     async def acknowledge(self, incoming: Incoming, http: aiohttp.ClientSession) -> None:
         """A browser needs no acknowledgement beside its response."""
 
-    async def typing(self, to: Address, http: aiohttp.ClientSession) -> None:
+    async def typing(self, to: Address, http: aiohttp.ClientSession, message_id: str = "") -> None:
         """The widget shows typing by itself while it waits for the feed."""
+
+    async def delete(self, message_id: str, http: aiohttp.ClientSession) -> None:
+        """The feed shows what is stored, and that has no secret."""

@@ -187,6 +187,9 @@ class WhatsAppChannel:
     async def acknowledge(self, incoming: Incoming, http: aiohttp.ClientSession) -> None:
         """Nothing: WhatsApp does not wait for an answer to a tap."""
 
+    async def delete(self, message_id: str, http: aiohttp.ClientSession) -> None:
+        """Meta lets a business delete nothing that the person wrote."""
+
     async def typing(self, to: Address, http: aiohttp.ClientSession, message_id: str = "") -> None:
         """Mark the person's message as read and show "typing" for up to 25 seconds.
 

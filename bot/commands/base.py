@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn, TypeVar
@@ -24,7 +23,7 @@ class UsageError(Exception):
 
 
 def fail(text: str, code: int = PROBLEM) -> NoReturn:
-    print(f"huifang: {text}", file=sys.stderr)
+    typer.echo(f"huifang: {text}", err=True)
     raise typer.Exit(code)
 
 
@@ -57,11 +56,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(130) from None
 
 
+def _warn(line: str) -> None:
+    typer.echo(line, err=True)
+
+
 @asynccontextmanager
 async def services() -> Any:
     """The operator's own services, for commands that work on the stored data."""
     from bot.assembly import open_services
     from bot.settings import Settings
 
-    async with open_services(Settings.load(), warn=lambda line: print(line, file=sys.stderr)) as it:
+    async with open_services(Settings.load(), warn=_warn) as it:
         yield it

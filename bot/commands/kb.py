@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import orjson
 import typer
@@ -14,7 +16,7 @@ from bot.company import Company
 from bot.knowledge import Knowledge, publish, published
 from kb.answer import Decision
 from kb.article import Article
-from kb.formats import Reading, read_csv, read_jsonl, write_csv, write_jsonl
+from kb.formats import Problem, Reading, read_csv, read_jsonl, write_csv, write_jsonl
 from kb.frontmatter import read_markdown, read_zip, write_zip
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
@@ -57,20 +59,22 @@ def evaluate_files(
     json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure a knowledge base on questions with known answers."""
-    from kb.golden import evaluate, read_questions
+    from kb.golden import evaluate_decisions, read_questions
 
     base = KnowledgeBase.build(_read(kb))
-    read = read_questions(questions.read_text("utf-8"), str(questions))
-    evaluation = evaluate(base, read)
+    read, problems = read_questions(questions.read_text("utf-8"), str(questions))
+    if problems:
+        _refuse(problems)
+    evaluation, decided = evaluate_decisions(base, read)
     if decisions is not None:
-        lines = [orjson.dumps(_plain(one)).decode() for one in evaluation.decisions]
+        lines = [orjson.dumps(_plain(one)).decode() for one in decided]
         decisions.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    figures = evaluation.figures()
+    figures = asdict(evaluation)
     if json:
         typer.echo(orjson.dumps(figures).decode())
         return
     for name, value in figures.items():
-        typer.echo(f"{name:24} {value}")
+        typer.echo(f"{name:24} {value:.4g}")
 
 
 @kb_app.command("import")
@@ -126,9 +130,7 @@ async def _own() -> tuple[Article, ...]:
     from bot.settings import Settings
     from bot.store.database import DatabaseError
 
-    settings = Settings.load()
-    path = settings.database.partition("///")[2]
-    if settings.database.startswith("sqlite") and not Path(path).exists():
+    if _no_database(Settings.load().database):
         return shipped_articles()
     try:
         async with services() as it, it.db.read() as conn:
@@ -137,33 +139,38 @@ async def _own() -> tuple[Article, ...]:
         raise ProblemError(str(error)) from None
 
 
+def _no_database(url: str) -> bool:
+    return url.startswith("sqlite") and not Path(url.partition("///")[2]).exists()
+
+
 def _read(file: Path) -> tuple[Article, ...]:
     reading = _parse(file)
     if reading.problems:
-        for problem in reading.problems:
-            typer.echo(str(problem), err=True)
-        typer.echo("Nothing was read: mend these first.", err=True)
-        raise typer.Exit(PROBLEM)
+        _refuse(reading.problems)
     return tuple(reading.articles)
 
 
+def _refuse(problems: Sequence[Problem]) -> NoReturn:
+    for problem in problems:
+        typer.echo(str(problem), err=True)
+    typer.echo("Nothing was read: mend these first.", err=True)
+    raise typer.Exit(PROBLEM)
+
+
 def _parse(file: Path) -> Reading:
-    match file.suffix:
-        case ".zip":
-            return read_zip(file.read_bytes(), str(file))
-        case ".csv":
-            return read_csv(file.read_text("utf-8-sig"), str(file))
-        case ".md":
-            return read_markdown(file.read_text("utf-8"), str(file))
-        case ".jsonl":
-            return read_jsonl(file.read_text("utf-8"), str(file))
-        case _:
-            fail(f"{file}: use a file that ends in .jsonl, .csv, .zip or .md", USAGE)
+    if file.suffix == ".zip":
+        return read_zip(file.read_bytes(), str(file))
+    readers = {".csv": read_csv, ".md": read_markdown, ".jsonl": read_jsonl}
+    if file.suffix not in readers:
+        fail(f"{file}: use a file that ends in .jsonl, .csv, .zip or .md", USAGE)
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        fail(f"{file}: is not UTF-8 text; save it as UTF-8")
+    return readers[file.suffix](text, str(file))
 
 
 def _differs(old: Article | None, new: Article) -> bool:
-    from dataclasses import replace
-
     return old is None or replace(old, version=1) != replace(new, version=1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,8 +53,14 @@ class Due:
 class Delivery:
     """One per process. `send_due` claims and sends once; the runtime calls it when woken."""
 
-    def __init__(self, services: Services, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        services: Services,
+        http: aiohttp.ClientSession,
+        on_sent: Callable[[Address], None] = lambda to: None,
+    ) -> None:
         self._services = services
+        self._on_sent = on_sent
         self._http = http
         self._rates = RateLimiter(time.monotonic)
         self._slots = asyncio.Semaphore(PARALLEL)
@@ -167,6 +173,7 @@ class Delivery:
             if outcome.kind is not OutcomeKind.OK:
                 return self._not_sent(channel, due, outcome, number)
             provider_id = outcome.provider_id or provider_id
+            self._on_sent(due.to)
         return Done.sent(due.row, provider_id, len(parts), self._services.clock.now())
 
     def _wait(self, channel: Channel, due: Due) -> float:

@@ -231,7 +231,7 @@ async def _session(request: Request, services: Services) -> Mapping[str, Any] | 
                 .where(web_session.c.token_hash == mark)
                 .values(seen_at=services.clock.now())
             )
-    return row
+    return dict(row)
 
 
 def _bearer(request: Request) -> str:

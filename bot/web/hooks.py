@@ -35,17 +35,10 @@ async def hook(channel: str, name: str, request: Request, services: ServicesOf) 
         return Response(status_code=verdict.status)
     if isinstance(verdict, Challenge):
         return Response(verdict.body, media_type="text/plain")
-    parsed = adapter.parse(body)
-    if parsed.ignored:
-        log.info("webhook_ignored", account=adapter.account, kinds=dict(parsed.ignored))
-    runtime = request.app.state.runtime
     try:
-        await runtime.ingress.accept(parsed.incoming, parsed.receipts)
+        await request.app.state.runtime.hearing.take(adapter, adapter.parse(body))
     except (OverloadedError, SQLAlchemyError, OSError):
         return Response(status_code=503, headers={"retry-after": "2"})
-    for incoming in parsed.incoming:
-        if incoming.callback_id:
-            runtime.later(adapter.acknowledge(incoming, runtime.http))
     return Response(status_code=200)
 
 

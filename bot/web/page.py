@@ -46,6 +46,9 @@ def _environment() -> Environment:
     return environment
 
 
+_DECORATION = Markup('aria-hidden="true"')
+
+
 @cache
 def static_url(name: str) -> str:
     """The address of a static file, with a mark of its content so that it can be kept for ever."""
@@ -55,9 +58,9 @@ def static_url(name: str) -> str:
 
 def icon(name: str, label: str = "") -> Markup:
     """A lucide icon of the sprite; without a label it is decoration."""
-    role = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
+    role = Markup('role="img" aria-label="{}"').format(label) if label else _DECORATION
     url = static_url("vendor/lucide.svg")
-    return Markup('<svg class="icon" {}><use href="{}#{}"/></svg>').format(Markup(role), url, name)
+    return Markup('<svg class="icon" {}><use href="{}#{}"/></svg>').format(role, url, name)
 
 
 def viewer_locale(request: Request, session: Session | None = None) -> str:

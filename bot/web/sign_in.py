@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from bot.safety.access import Role, check_password, close_session, open_session
@@ -22,8 +22,8 @@ def home_of(role: Role) -> str:
 
 
 @router.get("/sign-in")
-async def page(request: Request, next: str = "") -> Response:
-    return render(request, "sign_in.html", next=next, problem="", login="")
+async def page(request: Request, then: Annotated[str, Query(alias="next")] = "") -> Response:
+    return render(request, "sign_in.html", next=then, problem="", login="")
 
 
 @router.post("/sign-in")
@@ -32,7 +32,7 @@ async def sign_in(
     services: ServicesOf,
     login: Annotated[str, Form(max_length=128)],
     password: Annotated[str, Form(max_length=1024)],
-    next: Annotated[str, Form(max_length=200)] = "",
+    then: Annotated[str, Form(alias="next", max_length=200)] = "",
 ) -> Response:
     """Check the password and set the session's cookie; an attacker is slowed down per login."""
     key, now = login.strip().casefold(), services.clock.now().timestamp()
@@ -42,13 +42,13 @@ async def sign_in(
         who = await check_password(services, login, password)
         if who is not None:
             _attempts.forget(key)
-            target = next if next.startswith("/") and not next.startswith(("//", "/\\")) else ""
+            target = then if then.startswith("/") and not then.startswith(("//", "/\\")) else ""
             return signed_in_response(
                 request, await open_session(services, who), target or home_of(who.role)
             )
         _attempts.count(key, now)
         problem = "wrong"
-    return render(request, "sign_in.html", status=401, next=next, problem=problem, login=login)
+    return render(request, "sign_in.html", status=401, next=then, problem=problem, login=login)
 
 
 def signed_in_response(request: Request, token: str, target: str) -> Response:
