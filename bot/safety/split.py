@@ -1,0 +1,196 @@
+"""Finds secrets that a person spread over several messages, and says which of them to scrub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.safety.detectors.base import SecretKind
+from bot.safety.detectors.card import is_card_number
+from bot.safety.detectors.identity import is_resident_id
+from bot.safety.detectors.normalise import Normalised, normalise
+from bot.safety.detectors.password import follows_password_question
+from bot.safety.detectors.seed_phrase import (
+    ALWAYS,
+    CONTEXT,
+    WITH_CONTEXT,
+    chinese_words,
+    english_words,
+)
+from bot.safety.notices import KIND_OF_MARKER
+
+_LONGEST = 30  # messages looked back at; 24 words and some talk between them
+_NUMBER_MESSAGE = re.compile(r"\D{0,16}?((?:\d[ \-]?){1,12}[xX]?)(?!\d)\D{0,10}")
+_HEX_MESSAGE = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{8,64})\s*")
+_WORD = re.compile(r"[a-z]+")
+_HANZI = re.compile(r"[\u3400-\u9fff]")
+_HANZI_MESSAGE = re.compile(
+    r"[\s\d.,、:#()]*(?:[\u3400-\u9fff](?:[\s\d.,、:#()]+|\Z)){1,24}|[\s\d.,、:#()]*[\u3400-\u9fff]"
+)
+_FILLER_WORDS = """
+is the number no word words next then and last first second third fourth fifth sixth seventh
+eighth ninth tenth st nd rd th ok a
+"""
+_FILLER = frozenset(_FILLER_WORDS.split())
+_NUMBERS_MAX = 8  # messages; a card number in more pieces is not told from a row of answers
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPart:
+    """A piece at [start:end] of recent[message], or of the new text if message == len(recent)."""
+
+    message: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFinding:
+    """One secret in several messages; the part in the new text always comes last."""
+
+    kind: SecretKind
+    parts: tuple[SplitPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    index: int
+    normal: Normalised
+
+    def part(self, start: int, end: int) -> SplitPart:
+        return SplitPart(self.index, *self.normal.original_span(start, end))
+
+
+def find_split(recent: tuple[str, ...], text: str) -> tuple[SplitFinding, ...]:
+    """Secrets that end in `text` and began in `recent` (oldest first, as stored: with markers).
+
+    Spans are those of the given texts. A password announced in one message and told in the next
+    has its only part in `text`. Never raises.
+    """
+    if not recent or not text.strip():
+        return ()
+    first = max(0, len(recent) - _LONGEST)
+    texts = [*recent[first:], text]
+    messages = [_Message(first + i, normalise(one)) for i, one in enumerate(texts)]
+    found: list[SplitFinding] = []
+    for finder in (_numbers, _words, _hanzi, _hex, _announced, _continued):
+        found.extend(finder(messages))
+    return tuple(found)
+
+
+def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """Card or resident identity numbers told in pieces; talk without digits may stand between."""
+    digits = ""
+    parts: list[SplitPart] = []
+    best: SplitFinding | None = None
+    for message in reversed(messages):
+        view = message.normal.digits
+        match = _NUMBER_MESSAGE.fullmatch(view) if len(view) <= 48 else None
+        if match is None:
+            if not parts or any(c.isdigit() for c in view):
+                break
+            continue
+        digits = re.sub(r"[ \-]", "", match.group(1)) + digits
+        end = match.start(1) + len(match.group(1).rstrip(" -"))
+        parts.insert(0, message.part(match.start(1), end))
+        if len(digits) > 19 or len(parts) > _NUMBERS_MAX:
+            break
+        if len(parts) < 2:
+            continue
+        if len(digits) == 18 and digits[:17].isdigit() and is_resident_id(digits):
+            best = SplitFinding(SecretKind.IDENTITY, tuple(parts))
+        elif len(digits) >= 13 and digits.isdigit() and is_card_number(digits):
+            best = SplitFinding(SecretKind.CARD, tuple(parts))
+    if best is not None:
+        yield best
+
+
+def _words(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """English recovery words, one or more in each message."""
+    known = english_words()
+    parts: list[SplitPart] = []
+    count = 0
+    for message in reversed(messages):
+        tokens = [t for t in _WORD.finditer(message.normal.words) if t.group() not in _FILLER]
+        if not tokens and parts and len(message.normal.words) <= 8:
+            continue
+        if not tokens or len(tokens) > 24 or any(t.group() not in known for t in tokens):
+            break
+        parts.insert(0, message.part(tokens[0].start(), tokens[-1].end()))
+        count += len(tokens)
+    if len(parts) >= 2 and count >= _least(messages):
+        yield SplitFinding(SecretKind.SEED_PHRASE, tuple(parts))
+
+
+def _hanzi(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """Chinese recovery words, each of them one character."""
+    known = chinese_words()
+    parts: list[SplitPart] = []
+    seen: list[str] = []
+    for message in reversed(messages):
+        text = message.normal.text
+        if len(text) > 120 or _HANZI_MESSAGE.fullmatch(text) is None:
+            break
+        places = list(_HANZI.finditer(text))
+        parts.insert(0, message.part(places[0].start(), places[-1].end()))
+        seen += [place.group() for place in places]
+    in_list = sum(c in known for c in seen)
+    if len(parts) >= 2 and in_list >= _least(messages) and len(set(seen)) * 3 >= len(seen) * 2:
+        yield SplitFinding(SecretKind.SEED_PHRASE, tuple(parts))
+
+
+def _hex(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """A private key of 64 hex digits in pieces."""
+    parts: list[SplitPart] = []
+    size = 0
+    for message in reversed(messages):
+        match = _HEX_MESSAGE.fullmatch(message.normal.text)
+        if match is None:
+            break
+        parts.insert(0, message.part(*match.span(1)))
+        size += len(match.group(1).lower().removeprefix("0x"))
+        if size == 64 and len(parts) >= 2:
+            yield SplitFinding(SecretKind.PRIVATE_KEY, tuple(parts))
+        if size >= 64:
+            break
+
+
+def _announced(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """ "My password is" and then one word."""
+    previous, last = messages[-2], messages[-1]
+    span = follows_password_question(previous.normal.words, last.normal.words)
+    if span is not None:
+        yield SplitFinding(SecretKind.PASSWORD, (last.part(*span),))
+
+
+def _continued(messages: list[_Message]) -> Iterator[SplitFinding]:
+    """Word 13 and later of a phrase whose first words were scrubbed already."""
+    earlier = [message.normal for message in messages[-4:-1]]
+    scrubbed = [KIND_OF_MARKER.get(_last_marker(n)) is SecretKind.SEED_PHRASE for n in earlier]
+    if len(earlier) < 3 or not all(scrubbed):
+        return
+    last = messages[-1]
+    words = last.normal.words
+    tokens = [t for t in _WORD.finditer(words) if t.group() not in _FILLER]
+    if 0 < len(tokens) <= ALWAYS and all(t.group() in english_words() for t in tokens):
+        part = last.part(tokens[0].start(), tokens[-1].end())
+        yield SplitFinding(SecretKind.SEED_PHRASE, (part,))
+    elif not tokens and len(words) <= 120 and _HANZI_MESSAGE.fullmatch(last.normal.text):
+        places = list(_HANZI.finditer(words))
+        part = last.part(places[0].start(), places[-1].end())
+        yield SplitFinding(SecretKind.SEED_PHRASE, (part,))
+
+
+def _last_marker(normal: Normalised) -> str:
+    """The marker a message ends with, in the form it was written; normalising changed its brackets."""
+    text = normal.text.strip()
+    for shape in KIND_OF_MARKER:
+        if text.endswith(normalise(shape).text):
+            return shape
+    return ""
+
+
+def _least(messages: list[_Message]) -> int:
+    talked = any(CONTEXT.search(message.normal.words) for message in messages)
+    return WITH_CONTEXT if talked else ALWAYS

@@ -1,0 +1,395 @@
+"""Addresses: who writes to us from where, and which applicant that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.flow import Control
+from bot.store.columns import Sealed
+from bot.store.ids import new_id
+from bot.store.statements import chunks, execute_many, insert_new
+from bot.store.tables import (
+    address,
+    address_alias,
+    conversation,
+    erasure,
+    metadata,
+    person,
+    person_key,
+)
+from bot.store.vault import Vault
+from channels.message import Address, Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An address as a platform tells of it; name and locale count when it is new."""
+
+    address: Address
+    name: str = ""
+    locale: str = ""
+
+    @classmethod
+    def of(cls, incoming: Incoming) -> Sender:
+        return cls(incoming.address, incoming.name, incoming.locale)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What is assumed of a person who is not known yet: locale, IANA zone, ISO 3166 region."""
+
+    locale: str
+    zone: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where an address leads. `created`: a provisional person was made for it just now."""
+
+    address_id: str
+    person_id: str
+    conversation_id: str
+    created: bool
+
+
+class Binding(StrEnum):
+    """What `bind_address` did."""
+
+    BOUND = "bound"
+    ALREADY = "already"  # it was this applicant's before
+    TAKEN = "taken"  # it belongs to another applicant: nothing was changed
+
+
+Mark = tuple[str, bytes]  # account and look-up hash of one id of an address
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    address_id: str
+    person_id: str
+    account: str
+    conversation_id: str | None
+    locale: str
+
+
+async def resolve_addresses(
+    conn: AsyncConnection, vault: Vault, senders: Sequence[Sender], *, now: datetime, home: Home
+) -> list[Resolved]:
+    """Find the conversation of each sender, making a provisional person, address and conversation
+    where there is none. In the order given; a handful of statements for all of them.
+
+    Two processes may do this for one address at once: both end with the same conversation. Any
+    of an address's ids, alias or value, finds it, and aliases not known yet are kept.
+    """
+    marks = [_marks(vault, sender.address) for sender in senders]
+    known = await _find(conn, {mark for own in marks for mark in own})
+    newcomers = _newcomers(senders, marks, known, now)
+    made = await _create(conn, vault, newcomers, now, home)
+    known |= made
+    if lost := {mark for own in marks if not _first(known, own) for mark in own}:
+        known |= await _find(conn, lost)
+    await _learn_aliases(conn, marks, known)
+    found = [known[next(mark for mark in own if mark in known)] for own in marks]
+    talks = await _conversations(conn, {each.address_id: each for each in found}, now)
+    created = {each.address_id for each in made.values()}
+    return [
+        Resolved(
+            each.address_id, each.person_id, talks[each.address_id], each.address_id in created
+        )
+        for each in found
+    ]
+
+
+def _first(known: Mapping[Mark, _Found], own: Sequence[Mark]) -> _Found | None:
+    return next((known[mark] for mark in own if mark in known), None)
+
+
+def _newcomers(
+    senders: Sequence[Sender],
+    marks: Sequence[Sequence[Mark]],
+    known: Mapping[Mark, _Found],
+    now: datetime,
+) -> dict[str, tuple[Sender, dict[Mark, None]]]:
+    """Addresses to make, by their new id, with all their marks; the own value's is the first.
+
+    An address that stands several times in the batch, under ids that some sender links, is one.
+    """
+    made: dict[str, tuple[Sender, dict[Mark, None]]] = {}
+    chosen: dict[Mark, str] = {}
+    for sender, own in zip(senders, marks, strict=True):
+        if _first(known, own):
+            continue
+        linked = list(dict.fromkeys(chosen[mark] for mark in own if mark in chosen))
+        address_id = linked[0] if linked else new_id(now)
+        all_marks = made.setdefault(address_id, (sender, {}))[1]
+        for other in linked[1:]:
+            all_marks.update(made.pop(other)[1])
+        all_marks.update(dict.fromkeys(own))
+        chosen.update(dict.fromkeys(all_marks, address_id))
+    return made
+
+
+def _marks(vault: Vault, where: Address) -> list[Mark]:
+    """The address's ids as look-up hashes, its own value first."""
+    ids = dict.fromkeys((where.value, *where.aliases))
+    return [(where.account, vault.lookup_hash(where.account, each)) for each in ids]
+
+
+async def _find(conn: AsyncConnection, marks: set[Mark]) -> dict[Mark, _Found]:
+    found: dict[Mark, _Found] = {}
+    for part in chunks(sorted(marks)):
+        # A hash covers its account too, so that the pairs need not be compared as pairs.
+        rows = await conn.execute(
+            select(
+                address_alias.c.account,
+                address_alias.c.value_hash,
+                address.c.id,
+                address.c.person_id,
+                conversation.c.id,
+                person.c.locale,
+            )
+            .join(address, address.c.id == address_alias.c.address_id)
+            .join(person, person.c.id == address.c.person_id)
+            .outerjoin(conversation, conversation.c.address_id == address.c.id)
+            .where(
+                address_alias.c.account.in_({account for account, _ in part}),
+                address_alias.c.value_hash.in_([mark for _, mark in part]),
+            )
+        )
+        for account, mark, address_id, person_id, talk, locale in rows:
+            found[account, mark] = _Found(address_id, person_id, account, talk, locale)
+    return found
+
+
+async def _create(
+    conn: AsyncConnection,
+    vault: Vault,
+    newcomers: Mapping[str, tuple[Sender, Mapping[Mark, None]]],
+    now: datetime,
+    home: Home,
+) -> dict[Mark, _Found]:
+    """Insert what is new; what is really ours and not another process's who was faster."""
+    if not newcomers:
+        return {}
+    owners = {address_id: new_id(now) for address_id in newcomers}
+    new = vault.new_keys(owners.values())
+    people, addresses, aliases = [], [], []
+    for address_id, (sender, marks) in newcomers.items():
+        owner = owners[address_id]
+        key = new.keys[owner]
+        account, value_hash = next(iter(marks))
+        people.append(
+            {
+                "id": owner,
+                "locale": sender.locale or home.locale,
+                "zone": home.zone,
+                "region": home.region,
+                "provisional": True,
+                "created_at": now,
+            }
+        )
+        addresses.append(
+            {
+                "id": address_id,
+                "person_id": owner,
+                "account": account,
+                "value": key.seal(sender.address.value),
+                "value_hash": value_hash,
+                "name": key.seal(sender.name) if sender.name else None,
+            }
+        )
+        aliases += [_alias(mark, address_id) for mark in marks]
+    await conn.execute(insert(person), people)
+    ours = await _claim(conn, addresses, aliases)
+    if lost := [address_id for address_id in newcomers if address_id not in ours]:
+        await _withdraw(conn, lost, [owners[address_id] for address_id in lost])
+    await vault.store(conn, new.only([owners[address_id] for address_id in ours]))
+    return {
+        mark: _Found(address_id, owners[address_id], mark[0], None, sender.locale or home.locale)
+        for address_id, (sender, marks) in newcomers.items()
+        if address_id in ours
+        for mark in marks
+    }
+
+
+async def _claim(
+    conn: AsyncConnection, addresses: list[dict[str, Any]], aliases: list[dict[str, Any]]
+) -> set[str]:
+    """Insert addresses and all their ids; those that nobody else has any id of."""
+    # Every process fills both tables in one order, so that two of them cannot deadlock.
+    addresses.sort(key=lambda row: (row["account"], row["value_hash"]))
+    aliases.sort(key=lambda row: (row["account"], row["value_hash"]))
+    inserted = await conn.execute(insert_new(conn, address).returning(address.c.id), addresses)
+    ours = set(inserted.scalars())
+    if len(ours) < len(addresses):
+        # Every address has its own value among its aliases; make sure of it for what we met.
+        theirs = select(address.c.account, address.c.value_hash, address.c.id).where(
+            address.c.value_hash.in_(
+                [row["value_hash"] for row in addresses if row["id"] not in ours]
+            )
+        )
+        names = ["account", "value_hash", "address_id"]
+        await conn.execute(insert_new(conn, address_alias).from_select(names, theirs))
+    offered = [row for row in aliases if row["address_id"] in ours]
+    if offered:
+        taken = await conn.execute(
+            insert_new(conn, address_alias).returning(address_alias.c.value_hash), offered
+        )
+        got = set(taken.scalars())
+        ours -= {row["address_id"] for row in offered if row["value_hash"] not in got}
+    return ours
+
+
+async def _withdraw(conn: AsyncConnection, addresses: list[str], people: list[str]) -> None:
+    await conn.execute(delete(address_alias).where(address_alias.c.address_id.in_(addresses)))
+    await conn.execute(delete(address).where(address.c.id.in_(addresses)))
+    await conn.execute(delete(person).where(person.c.id.in_(people)))
+
+
+def _alias(mark: Mark, address_id: str) -> dict[str, Any]:
+    return {"account": mark[0], "value_hash": mark[1], "address_id": address_id}
+
+
+async def _learn_aliases(
+    conn: AsyncConnection, marks: Sequence[list[Mark]], known: dict[Mark, _Found]
+) -> None:
+    """Keep ids that came with an address that is known by another one."""
+    rows = {}
+    for own in marks:
+        found = _first(known, own)
+        for mark in own:
+            if found and mark not in known:
+                rows[mark] = _alias(mark, found.address_id)
+    await execute_many(conn, insert_new(conn, address_alias), [rows[mark] for mark in sorted(rows)])
+
+
+async def _conversations(
+    conn: AsyncConnection, found: Mapping[str, _Found], now: datetime
+) -> dict[str, str]:
+    """The conversation of each address, made where there is none."""
+    talks = {key: each.conversation_id for key, each in found.items() if each.conversation_id}
+    lacking = sorted(set(found) - set(talks))
+    if not lacking:
+        return talks
+    rows = [
+        {
+            "id": new_id(now),
+            "person_id": found[address_id].person_id,
+            "address_id": address_id,
+            "account": found[address_id].account,
+            "control": Control.BOT.value,
+            "control_epoch": 0,
+            "revision": 0,
+            "locale": found[address_id].locale,
+            "created_at": now,
+        }
+        for address_id in lacking
+    ]
+    new = insert_new(conn, conversation).returning(conversation.c.address_id, conversation.c.id)
+    talks.update({row.address_id: row.id for row in await conn.execute(new, rows)})
+    if others := [address_id for address_id in lacking if address_id not in talks]:
+        made = await conn.execute(
+            select(conversation.c.address_id, conversation.c.id).where(
+                conversation.c.address_id.in_(others)
+            )
+        )
+        talks.update({row.address_id: row.id for row in made})
+    return talks
+
+
+async def bind_address(
+    conn: AsyncConnection, vault: Vault, address_id: str, person_id: str, now: datetime
+) -> Binding:
+    """The address turned out to be this applicant's: it moves to the applicant with its
+    conversation and everything said in it, sealed anew, and the provisional person goes.
+
+    Raises LookupError if there is no such address or applicant, or one was erased.
+    """
+    owner = await _owner(conn, address_id)
+    rows = await conn.execute(
+        select(person)
+        .where(person.c.id.in_({owner, person_id}))
+        .order_by(person.c.id)
+        .with_for_update()
+    )
+    people = {row.id: row for row in rows}
+    # Another process may have bound it while we waited for the lock.
+    owner = await _owner(conn, address_id)
+    if person_id not in people or any(row.erased_at for row in people.values()):
+        raise LookupError("there is no such applicant")
+    if owner == person_id:
+        await _mark_bound(conn, address_id, now)
+        return Binding.ALREADY
+    if owner not in people or not people[owner].provisional:
+        return Binding.TAKEN
+    await _move(conn, vault, owner, person_id)
+    if left := people[owner].opted_out_at:  # who said stop before still said stop
+        await conn.execute(
+            update(person)
+            .where(person.c.id == person_id, person.c.opted_out_at.is_(None))
+            .values(opted_out_at=left)
+        )
+    await _mark_bound(conn, address_id, now)
+    await conn.execute(delete(person_key).where(person_key.c.person_id == owner))
+    await conn.execute(delete(person).where(person.c.id == owner))
+    vault.forget(owner)
+    return Binding.BOUND
+
+
+async def _owner(conn: AsyncConnection, address_id: str) -> str:
+    rows = await conn.execute(select(address.c.person_id).where(address.c.id == address_id))
+    row = rows.first()
+    if row is None:
+        raise LookupError("there is no such address")
+    return str(row.person_id)
+
+
+async def _mark_bound(conn: AsyncConnection, address_id: str, now: datetime) -> None:
+    await conn.execute(
+        update(address)
+        .where(address.c.id == address_id, address.c.bound_at.is_(None))
+        .values(bound_at=now)
+    )
+
+
+async def _move(conn: AsyncConnection, vault: Vault, source: str, target: str) -> None:
+    """Everything of the source becomes the target's; sealed columns are sealed anew."""
+    keys = await vault.keys(conn, [source, target])
+    if len(keys) < 2:
+        raise LookupError("the key of one of them was dropped")
+    for table in metadata.sorted_tables:
+        if "person_id" not in table.c or table in (person_key, erasure):
+            continue
+        sealed = [column.name for column in table.c if isinstance(column.type, Sealed)]
+        if sealed:
+            await _reseal(conn, table, sealed, keys[source].open, keys[target].seal, source)
+        await conn.execute(
+            update(table).where(table.c.person_id == source).values(person_id=target)
+        )
+
+
+async def _reseal(
+    conn: AsyncConnection, table: Table, sealed: list[str], unseal: Any, seal: Any, source: str
+) -> None:
+    primary = [column.name for column in table.primary_key]
+    chosen = [table.c[name] for name in (*primary, *sealed)]
+    rows = (await conn.execute(select(*chosen).where(table.c.person_id == source))).mappings().all()
+    changes = [
+        {
+            **{f"key_{name}": row[name] for name in primary},
+            **{name: seal(unseal(row[name])) if row[name] else row[name] for name in sealed},
+        }
+        for row in rows
+    ]
+    statement = update(table).where(
+        *(table.c[name] == bindparam(f"key_{name}") for name in primary)
+    )
+    await execute_many(conn, statement, changes)

@@ -1,0 +1,208 @@
+"""The database: readers side by side, writers in a queue where SQLite wants it, clear errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_ASYNC_DRIVERS = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+}
+_BUSY_MS = 30_000  # how long a writer waits for another process's write transaction
+_SCRUB_MS = 1_000
+_CONNECT_S = 10
+_FIX = "Check HUIFANG_DATABASE_URL (database_url)"
+
+
+class DatabaseError(Exception):
+    """The database cannot be used. The text is one line that says what to do."""
+
+
+class Database:
+    """One database, PostgreSQL or SQLite. Make one with `Database.open`, end it with `dispose`."""
+
+    def __init__(self, url: URL, readers: AsyncEngine, writer: AsyncEngine) -> None:
+        self.url = url
+        self._readers = readers
+        self._writer = writer
+        self._one_writer = asyncio.Lock() if self.is_sqlite else None
+
+    @classmethod
+    async def open(cls, url: str, *, pool_size: int = 10) -> Database:
+        """Connect once to see that it works. `pool_size` bounds the connections to PostgreSQL
+        and SQLite's readers. Raises DatabaseError.
+        """
+        parsed = _parse(url)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite:
+            readers, writer = _sqlite_engines(parsed, pool_size)
+        else:
+            readers = writer = create_async_engine(
+                parsed,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_use_lifo=True,
+                connect_args={"timeout": _CONNECT_S},
+            )
+        database = cls(parsed, readers, writer)
+        try:
+            async with database.write() as conn:  # the writer first: it sets SQLite's journal
+                await conn.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError, TimeoutError, ImportError) as error:
+            await database.dispose()
+            raise DatabaseError(_explain(parsed, error)) from None
+        except Exception as error:
+            # asyncpg's own errors come unwrapped where no connection stood yet.
+            await database.dispose()
+            if not type(error).__module__.startswith("asyncpg"):
+                raise
+            raise DatabaseError(_explain(parsed, error)) from None
+        return database
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that only reads; on SQLite it sees one snapshot and never waits."""
+        async with self._readers.connect() as conn:
+            if not self.is_sqlite:
+                await conn.execution_options(postgresql_readonly=True)
+            yield conn
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back if it raises.
+
+        On SQLite the writers of this process queue here, those of others in the database.
+        """
+        if self._one_writer is None:
+            async with self._writer.begin() as conn:
+                yield conn
+        else:
+            async with self._one_writer, self._writer.begin() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def rebuild(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction for changes of the schema.
+
+        SQLite alters a table by copying it, which its foreign keys would take for deleting the
+        rows: they are switched off meanwhile and checked before the commit.
+        """
+        if self._one_writer is None:
+            async with self.write() as conn:
+                yield conn
+            return
+        async with self._one_writer, self._writer.connect() as conn:
+            driver: Any = (await conn.get_raw_connection()).driver_connection
+            await driver.execute("PRAGMA foreign_keys=OFF")
+            try:
+                async with conn.begin():
+                    yield conn
+                    broken = (await conn.execute(text("PRAGMA foreign_key_check"))).first()
+                    if broken is not None:
+                        raise DatabaseError(f"a change of the schema left {broken} without parent")
+            finally:
+                await driver.execute("PRAGMA foreign_keys=ON")
+
+    async def scrub(self) -> bool:
+        """Take what was deleted out of SQLite's log as well; False if a reader still needs it.
+
+        PostgreSQL does it in its own time (vacuum, and its log's retention).
+        """
+        if self._one_writer is None:
+            return True
+        async with self._one_writer, self._writer.connect() as conn:
+            driver: Any = (await conn.get_raw_connection()).driver_connection
+            await driver.execute(f"PRAGMA busy_timeout={_SCRUB_MS}")
+            try:
+                rows = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                await driver.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return bool(next(iter(rows))[0] == 0)
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self._readers.dispose()
+        if self._writer is not self._readers:
+            await self._writer.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError(
+            f"the database URL cannot be read. {_FIX}: postgresql://user:password@host/name"
+        ) from None
+    driver = _ASYNC_DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise DatabaseError(f"{parsed.drivername} is not supported. {_FIX}: postgresql or sqlite")
+    if driver.startswith("sqlite") and parsed.database in (None, "", ":memory:"):
+        raise DatabaseError(f"SQLite in memory cannot be shared. {_FIX}: sqlite:///path/to/file")
+    return parsed.set(drivername=driver)
+
+
+def _sqlite_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
+    try:
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(_explain(url, error)) from None
+    readers = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0)
+    for engine in (readers, writer):
+        pragmas = [
+            f"busy_timeout={_BUSY_MS}",
+            "foreign_keys=ON",
+            *(["query_only=ON"] if engine is readers else _WRITER_PRAGMAS),
+        ]
+        event.listen(engine.sync_engine, "connect", _sqlite_connect(pragmas))
+    # Python's sqlite3 would begin late and not immediately, so that two writers could meet in a
+    # deadlock: the transactions are begun here instead.
+    event.listen(readers.sync_engine, "begin", lambda conn: _begin(conn, "BEGIN"))
+    event.listen(writer.sync_engine, "begin", lambda conn: _begin(conn, "BEGIN IMMEDIATE"))
+    return readers, writer
+
+
+_WRITER_PRAGMAS = [
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "secure_delete=ON",  # a dropped data key is overwritten, not only unlinked
+]
+
+
+def _sqlite_connect(pragmas: list[str]) -> Any:
+    def connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return connect
+
+
+def _begin(conn: Connection, statement: str) -> None:
+    conn.exec_driver_sql(statement)
+
+
+def _explain(url: URL, error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    reason = " ".join(str(cause).split()) or type(cause).__name__
+    # Drivers prefix their own class; what the server said is enough.
+    reason = reason.rpartition(">: ")[2]
+    shown = url.render_as_string(hide_password=True)
+    return f"no database at {shown}: {reason}. {_FIX} and that the server runs."

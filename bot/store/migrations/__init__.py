@@ -1,0 +1,1 @@
+"""Alembic's migrations of every table; run by bot.store.schema."""

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.store.masks import mask_all, mask_name, mask_value
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("张三", "张•"),
+        ("欧阳娜娜", "欧•••"),
+        ("李", "李•"),
+        ("Ada Lovelace", "A•• L•••••••"),
+        ("👩‍🚀Li", "👩‍🚀••"),
+        ("", ""),
+    ],
+)
+def test_a_name_shows_the_first_character_of_each_word(name: str, shown: str) -> None:
+    assert mask_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("+8613800138000", "••••••••••••00"),
+        ("12345678", "••••••78"),
+        ("1234", "•••4"),
+        ("123", "•••"),
+        ("", ""),
+    ],
+)
+def test_a_value_shows_its_last_characters_at_most_a_quarter(value: str, shown: str) -> None:
+    assert mask_value(value) == shown
+
+
+@given(st.text(alphabet="0123456789abcXYZ张三", min_size=1))
+def test_a_mask_hides_at_least_three_quarters(value: str) -> None:
+    assert mask_value(value).count("•") * 4 >= len(value) * 3
+    assert set(mask_all(value)) == {"•"}
