@@ -8,6 +8,7 @@ import structlog
 import typer
 
 from bot.commands.admin import admin_app, keys_app
+from bot.commands.bench import bench_app
 from bot.commands.kb import kb_app
 from bot.commands.people import followup_app, people_app
 from bot.commands.serve import demo, migrate, serve
@@ -32,6 +33,7 @@ app.command()(talk)
 app.add_typer(people_app, name="people")
 app.add_typer(followup_app, name="followup")
 app.add_typer(kb_app, name="kb")
+app.add_typer(bench_app, name="bench")
 app.add_typer(admin_app, name="admin")
 app.add_typer(keys_app, name="keys")
 

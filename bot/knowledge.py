@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from bot.store.database import Database
 from bot.store.tables import article as article_table
 from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.texts import render_text
+from kb.answer import Decision
 from kb.article import Article, Link
 from kb.plain import to_plain
 from kb.search import KnowledgeBase
@@ -37,6 +38,7 @@ class Knowledge:
         base = KnowledgeBase.build(articles)
         ready = {item.key: self._prepare(item) for item in articles}
         self.base, self.articles, self._ready = base, articles, ready
+        self.ask: Callable[[str, str], Decision] = base.ask
         self._find.cache_clear()
 
     @property
@@ -52,7 +54,7 @@ class Knowledge:
         return self._ready.get((article_id, locale))
 
     def _decide(self, text: str, locale: str) -> FaqResult:
-        decision = self.base.ask(text, locale)
+        decision = self.ask(text, locale)
         found = []
         for candidate in decision.offered:
             ready = self._ready.get((candidate.article, locale))

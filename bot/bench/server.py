@@ -1,0 +1,61 @@
+"""The product as the bench runs it: the same process as `huifang serve`, with the bench's platform."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import uvicorn
+from fastapi import Response
+
+from bot.app import create_app
+from bot.assembly import open_services
+from bot.bench.channel import ACCOUNT, BenchChannel
+from bot.runtime import Runtime
+from bot.settings import Settings
+
+SCRIPT = Path(__file__).with_name("survey.yaml")
+
+
+async def serve(port: int, secret: str, platform_url: str) -> None:
+    settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
+    async with open_services(settings, scripts=(SCRIPT,)) as services:
+        services.channels[ACCOUNT] = BenchChannel(secret, platform_url)
+        decisions = [0, 0]  # how many, and their CPU nanoseconds
+        inner = services.knowledge.base.ask
+
+        def counted(question: str, locale: str):  # type: ignore[no-untyped-def]
+            began = time.thread_time_ns()
+            try:
+                return inner(question, locale)
+            finally:
+                decisions[0] += 1
+                decisions[1] += time.thread_time_ns() - began
+
+        services.knowledge.ask = counted
+        async with Runtime(services) as runtime:
+            app = create_app(services, runtime)
+
+            @app.get("/bench/decisions")
+            async def read() -> Response:
+                return Response(orjson.dumps(decisions))
+
+            config = uvicorn.Config(
+                app,
+                host="127.0.0.1",
+                port=port,
+                log_level="warning",
+                access_log=False,
+                http="httptools",
+                loop="uvloop",
+                lifespan="off",
+            )
+            await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
