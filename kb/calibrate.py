@@ -1,0 +1,263 @@
+"""How sure a ranking is: features of a ranking → probability of being right, fitted from the base itself.
+
+Articles and phrasings are hidden in turn and asked for, so the base shows how its own right, wrong and
+foreign questions look. Everything is deterministic: folds follow checksums, not chance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.index import Index, Ranking, Role, Row, is_large
+from kb.tokens import Encoded
+
+Vector = NDArray[np.float64]
+
+FEATURES = (
+    "share", "log_odds", "margin", "score", "nearest", "lead", "support", "agreement", "known",
+    "covered", "covered_by_all", "three_share", "length",
+)  # fmt: skip
+
+# A question that is a phrasing of one article nearly word for word needs no model: the model learns from
+# phrasings that were hidden, so it has never seen one.
+_SAME_QUESTION, _LEAD, _SURE = 0.9, 0.1, 0.97
+
+
+class Measured(NamedTuple):
+    """The probabilities of one ranking and the features that they come from, in `FEATURES`' order."""
+
+    first: float  # that the first article is right
+    three: float  # that one of the first three is right
+    features: tuple[float, ...]
+
+
+def describe(ranking: Ranking) -> Vector:
+    """The features of a ranking, in the order of `FEATURES`."""
+    share = float(np.clip(ranking.shares[0], 1e-4, 1 - 1e-4))
+    second = float(ranking.margins[1]) if len(ranking.margins) > 1 else 0.0
+    nearest = float(ranking.nearest[0])
+    return np.array(
+        [
+            share,
+            np.log(share / (1 - share)),
+            float(ranking.margins[0]) - second,
+            float(ranking.margins[0]),
+            nearest,
+            nearest - ranking.rival,
+            ranking.support,
+            float(nearest >= ranking.rival),
+            ranking.known,
+            ranking.covered,
+            ranking.covered_by_all,
+            float(ranking.shares[:3].sum()),
+            np.log1p(ranking.length),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Two logistic models over `FEATURES` and the two thresholds; plain numbers, so it can be stored."""
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    first: tuple[float, ...]  # weights of the features, then the constant
+    three: tuple[float, ...]
+    answer_at: float  # answer if the first article is right with at least this probability
+    offer_at: float  # else offer three from this probability on, else abstain
+    questions: int = 0  # how many it was fitted on
+
+    def measure(self, ranking: Ranking) -> Measured:
+        """The probabilities that a ranking is right."""
+        features = describe(ranking)
+        values = (features - np.array(self.means)) / np.array(self.scales)
+        # A base far from the fitted one must not throw a linear model off its scale.
+        values = np.append(np.clip(values, -4, 4), 1.0)
+        first = float(_sigmoid(values @ np.array(self.first)))
+        three = float(_sigmoid(values @ np.array(self.three)))
+        if ranking.nearest[0] >= _SAME_QUESTION and ranking.nearest[0] - ranking.rival >= _LEAD:
+            first = max(first, _SURE)
+        return Measured(first, max(first, three), tuple(map(float, features)))
+
+    def to_json(self) -> str:
+        """The calibration as one JSON object; `from_json` gives it back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        """Raises `ValueError` if the text is no calibration with today's features."""
+        try:
+            record: dict[str, Any] = json.loads(text)
+            values: dict[str, Any] = {
+                key: tuple(v) if isinstance(v, list) else v for key, v in record.items()
+            }
+            result = cls(**values)
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"no calibration: {error}") from error
+        if len(result.means) != len(FEATURES):
+            raise ValueError("the calibration has other features; fit it again")
+        return result
+
+
+_FOLDS = 5
+# Below, hiding takes too much away: what is left does not look like the whole base.
+_FEWEST_ARTICLES, _FEWEST_EACH = 8, 3
+_MOST_QUESTIONS = {False: 600, True: 400}  # asked of the base; fewer where each costs a classifier
+_NOT_FOREIGN = 0.7  # a foreign line as near as this to a phrasing is not foreign to this base
+_RIDGE = 1.0
+_WRONG_ANSWERS = 0.10  # bearable share of wrong ones among outright answers
+_ANSWER_BOUNDS = (0.45, 0.60)
+# Bearable share of answerable questions that get nothing. Real people stray further from the phrasings than
+# phrasings from each other: on held-out questions the loss was two to three times this (CLINC150).
+_LOST = 0.005
+_OFFER_BOUNDS = (0.08, 0.40)
+
+
+def fit(rows: Sequence[Row], articles: int, foreign: Sequence[Encoded]) -> Calibration | None:
+    """Learn from a base's own rows and from lines foreign to it; None if the base is too small."""
+    phrasings = sum(row.role is Role.PHRASING for row in rows)
+    if articles < _FEWEST_ARTICLES or phrasings < _FEWEST_EACH * articles:
+        return None
+    samples = _Samples()
+    for fold in range(_FOLDS):
+        _ask_fold(rows, articles, foreign, fold, samples)
+    return _learn(samples)
+
+
+class _Kind(IntEnum):
+    IN_SCOPE = 0
+    NEAR = 1  # the subject of an article that is hidden
+    FAR = 2
+
+
+# How often a real conversation asks each. FAR has more than its true share: answering it looks worst.
+_MIX = {_Kind.IN_SCOPE: 0.70, _Kind.NEAR: 0.12, _Kind.FAR: 0.18}
+
+
+class _Samples:
+    """Rankings whose outcome is known. A question that shares nothing with the base needs no model."""
+
+    def __init__(self) -> None:
+        self.features: list[Vector] = []
+        self.first: list[bool] = []
+        self.three: list[bool] = []
+        self.kinds: list[_Kind] = []
+
+    def add(self, ranking: Ranking | None, wanted: int, kind: _Kind) -> None:
+        if ranking is not None:
+            self.features.append(describe(ranking))
+            self.first.append(kind is _Kind.IN_SCOPE and wanted == ranking.articles[0])
+            self.three.append(kind is _Kind.IN_SCOPE and wanted in ranking.articles[:3])
+            self.kinds.append(kind)
+
+
+def _ask_fold(
+    rows: Sequence[Row], articles: int, foreign: Sequence[Encoded], fold: int, samples: _Samples
+) -> None:
+    """Hide a fifth of the articles and of the other phrasings, and ask for what is hidden."""
+    large = is_large(len(rows), articles)
+    in_scope, near, kept = _split(rows, fold)
+    visible = sorted({row.article for row in kept})
+    position = {article: n for n, article in enumerate(visible)}
+    index = Index(
+        [replace(row, article=position[row.article]) for row in kept], len(visible), large
+    )
+    most = _MOST_QUESTIONS[large] // _FOLDS
+    asked = _sample(in_scope, most)
+    for row, ranking in zip(asked, index.rank_all([row.text for row in asked]), strict=True):
+        samples.add(ranking, position[row.article], _Kind.IN_SCOPE)
+    for ranking in index.rank_all([row.text for row in _sample(near, most // 2)]):
+        samples.add(ranking, -1, _Kind.NEAR)
+    for ranking in index.rank_all(_sample(foreign[fold::_FOLDS], most // 2)):
+        if ranking is not None and max(ranking.nearest[0], ranking.rival) < _NOT_FOREIGN:
+            samples.add(ranking, -1, _Kind.FAR)
+
+
+def _split(rows: Sequence[Row], fold: int) -> tuple[list[Row], list[Row], list[Row]]:
+    """Rows to ask in scope, rows of hidden articles to ask, rows that stay in the index."""
+    in_scope: list[Row] = []
+    near: list[Row] = []
+    kept: list[Row] = []
+    of_article: dict[int, int] = {}
+    for row in rows:
+        number = of_article[row.article] = of_article.get(row.article, -1) + 1
+        if row.article % _FOLDS == fold:
+            if row.role is Role.PHRASING:
+                near.append(row)
+        elif row.role is Role.PHRASING and (number + row.article // _FOLDS) % _FOLDS == fold:
+            in_scope.append(row)
+        else:
+            kept.append(row)
+    visible = {row.article for row in kept}
+    return [row for row in in_scope if row.article in visible], near, kept
+
+
+def _sample(items: Sequence[Any], most: int) -> Sequence[Any]:
+    return items[:: -(-len(items) // most)] if len(items) > most else items
+
+
+def _learn(samples: _Samples) -> Calibration:
+    features = np.array(samples.features)
+    first, three = np.array(samples.first, float), np.array(samples.three, float)
+    kinds = np.array(samples.kinds)
+    counts = np.bincount(kinds, minlength=len(_Kind))
+    weights = np.array([_MIX[_Kind(kind)] / counts[kind] for kind in kinds])
+    weights *= len(kinds) / weights.sum()
+    means, scales = features.mean(0), features.std(0) + 1e-6
+    values = np.hstack([(features - means) / scales, np.ones((len(kinds), 1))])
+    of_first, of_three = _logistic(values, first, weights), _logistic(values, three, weights)
+    answer_at = _answer_at(_sigmoid(values @ of_first), first, weights)
+    offer_at = _offer_at(_sigmoid(values @ of_first)[three > 0])
+    return Calibration(
+        tuple(means.tolist()),
+        tuple(scales.tolist()),
+        tuple(of_first.tolist()),
+        tuple(of_three.tolist()),
+        answer_at,
+        min(offer_at, answer_at),
+        len(kinds),
+    )
+
+
+def _logistic(values: Vector, target: Vector, weights: Vector) -> Vector:
+    """Weighted logistic regression with a small ridge, by Newton's method."""
+    ridge = np.full(values.shape[1], _RIDGE)
+    ridge[-1] = 1e-3  # the constant stays free
+    result = np.zeros(values.shape[1])
+    for _ in range(30):
+        chance = _sigmoid(values @ result)
+        gradient = values.T @ (weights * (chance - target)) + ridge * result
+        bend = weights * np.maximum(chance * (1 - chance), 1e-6)
+        step = np.linalg.solve(values.T @ (values * bend[:, None]) + np.diag(ridge), gradient)
+        result -= step
+        if float(np.abs(step).max()) < 1e-6:
+            break
+    return result
+
+
+def _answer_at(chance: Vector, right: Vector, weights: Vector) -> float:
+    """The lowest threshold whose answers are wrong no oftener than is bearable."""
+    order = np.argsort(-chance)
+    answered = np.cumsum(weights[order])
+    wrong = np.cumsum((weights * (1 - right))[order])
+    fine = np.flatnonzero(wrong <= _WRONG_ANSWERS * answered)
+    lowest = float(chance[order[fine[-1]]]) if len(fine) else 1.0
+    return float(np.clip(lowest, *_ANSWER_BOUNDS))
+
+
+def _offer_at(chance: Vector) -> float:
+    """The threshold below which only a bearable share of the answerable questions lies."""
+    lowest = float(np.quantile(chance, _LOST)) if len(chance) else 0.0
+    return float(np.clip(lowest, *_OFFER_BOUNDS))
+
+
+def _sigmoid(value: Vector) -> Vector:
+    result: Vector = 1 / (1 + np.exp(-np.clip(value, -40, 40)))
+    return result

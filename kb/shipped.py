@@ -1,0 +1,53 @@
+"""The data files that come with the package: the only place in `kb` that reads them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from kb.article import Article
+from kb.frontmatter import read_markdown
+
+
+def _folder(name: str) -> Traversable:
+    return files("kb").joinpath(name)
+
+
+def data_lines(name: str) -> tuple[str, ...]:
+    """Lines of `kb/data/<name>` without comments and blank lines."""
+    return _kept(_folder("data").joinpath(name))
+
+
+@cache
+def out_of_scope(locale: str) -> tuple[str, ...]:
+    """Questions that no article of a wallet answers; () for a locale without such a file."""
+    path = _folder("out_of_scope").joinpath(f"{locale}.txt")
+    return _kept(path) if path.is_file() else ()
+
+
+@cache
+def articles() -> tuple[Article, ...]:
+    """The articles shipped with Huifang, every locale, ordered by locale and file name.
+
+    Raises `ValueError` with all problems if a shipped file is broken.
+    """
+    found: list[Article] = []
+    problems: list[str] = []
+    for folder in sorted(_folder("content").iterdir(), key=lambda entry: entry.name):
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir(), key=lambda entry: entry.name):
+            if not path.name.endswith(".md"):
+                continue
+            result = read_markdown(path.read_text("utf-8"), f"{folder.name}/{path.name}")
+            found += result.articles
+            problems += [str(problem) for problem in result.problems]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return tuple(found)
+
+
+def _kept(path: Traversable) -> tuple[str, ...]:
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
