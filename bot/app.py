@@ -9,13 +9,13 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from bot.api.v1 import create_api
+from bot.desk import pages as desk
 from bot.runtime import Runtime
 from bot.services import Services
+from bot.settings import LOOPBACK
 from bot.web import chat, faq, hooks, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class KeptStatic(StaticFiles):
@@ -40,7 +40,14 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
     app.state.services, app.state.runtime, app.state.demo = services, runtime, demo
     app.add_middleware(SecurityMiddleware, hosts=frozenset(hosts))
     app.mount("/static", KeptStatic(directory=STATIC))
-    for router in (start.router, sign_in.router, chat.router, faq.router, hooks.router):
+    for router in (
+        start.router,
+        sign_in.router,
+        chat.router,
+        desk.router,
+        faq.router,
+        hooks.router,
+    ):
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
     api = create_api()

@@ -51,7 +51,9 @@ async def open_services(
         if opened.warning:
             warn(opened.warning)
         company = Company.load(settings.company_file)
-        knowledge = await open_knowledge(db, company, clock.now())
+        knowledge = await open_knowledge(
+            db, company, clock.now(), settings.data_dir / "calibration.json"
+        )
         services = Services(
             settings=settings,
             db=db,

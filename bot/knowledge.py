@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
+import orjson
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,25 +20,33 @@ from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.texts import render_text
 from kb.answer import Decision
 from kb.article import Article, Link
+from kb.calibrate import Calibration
 from kb.plain import to_plain
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
 
 CACHED_QUESTIONS = 20_000
+SHIPPED_CALIBRATION = Path(__file__).with_name("calibration.json")  # python -m bot.knowledge
 LONGEST_QUESTION = 500  # characters that are searched with; a question is in its first words
 
 
 class Knowledge:
     """Answers from one set of published articles; `replace` swaps in another at once."""
 
-    def __init__(self, articles: Iterable[Article], company: Company) -> None:
-        self._company = company
+    def __init__(
+        self, articles: Iterable[Article], company: Company, cache: Path | None = None
+    ) -> None:
+        self._company, self._cache = company, cache
         self._find = lru_cache(CACHED_QUESTIONS)(self._decide)
         self.replace(tuple(articles))
 
     def replace(self, articles: tuple[Article, ...]) -> None:
-        """Use these articles from now on. Raises TextError where one has an unknown placeholder."""
-        base = KnowledgeBase.build(articles)
+        """Use these articles from now on. Raises TextError where one has an unknown placeholder.
+
+        Fitting the calibration costs a second and more; it is read from `cache` where the same
+        articles were fitted before.
+        """
+        base = build_base(articles, self._cache)
         ready = {item.key: self._prepare(item) for item in articles}
         self.base, self.articles, self._ready = base, articles, ready
         self.ask: Callable[[str, str], Decision] = base.ask
@@ -69,14 +80,58 @@ class Knowledge:
         return FaqArticle(item.id, item.version, item.title, to_plain(body))
 
 
-async def open_knowledge(db: Database, company: Company, now: datetime) -> Knowledge:
+def build_base(articles: tuple[Article, ...], cache: Path | None = None) -> KnowledgeBase:
+    """A base whose calibration is fitted once for each set of articles: the shipped one comes with
+    the product, others are kept in `cache`."""
+    mark = fingerprint(articles)
+    for path in (SHIPPED_CALIBRATION, cache):
+        known = _read_calibrations(path, mark) if path is not None else None
+        if known is not None:
+            return KnowledgeBase.build(articles, known)
+    base = KnowledgeBase.build(articles)
+    if cache is not None:
+        write_calibrations(cache, mark, base)
+    return base
+
+
+def fingerprint(articles: Iterable[Article]) -> str:
+    """A mark of everything that retrieval looks at."""
+    found = sha256()
+    for item in sorted(articles, key=lambda one: one.key):
+        for text in (*item.key, item.title, *item.phrasings, item.body):
+            found.update(text.encode() + b"\0")
+    return found.hexdigest()
+
+
+def write_calibrations(path: Path, mark: str, base: KnowledgeBase) -> None:
+    """Keep the calibrations of a base; a file that cannot be written costs only time later."""
+    fitted = {name: one.to_json() for name, one in base.calibrations.items()}
+    try:
+        path.write_bytes(orjson.dumps({"mark": mark, "calibrations": fitted}))
+    except OSError:
+        return
+
+
+def _read_calibrations(path: Path, mark: str) -> dict[str, Calibration] | None:
+    try:
+        data = orjson.loads(path.read_bytes())
+        if data["mark"] != mark:
+            return None
+        return {name: Calibration.from_json(text) for name, text in data["calibrations"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+async def open_knowledge(
+    db: Database, company: Company, now: datetime, cache: Path | None = None
+) -> Knowledge:
     """The published articles of the database; an empty one is filled with the shipped articles."""
     async with db.write() as conn:
         if not await conn.scalar(select(func.count()).select_from(article_table)):
             await publish(conn, shipped_articles(), now)
     async with db.read() as conn:
         articles = await published(conn)
-    return await asyncio.to_thread(Knowledge, articles, company)
+    return await asyncio.to_thread(Knowledge, articles, company, cache)
 
 
 async def published(conn: AsyncConnection) -> tuple[Article, ...]:
@@ -158,3 +213,8 @@ def _article(row: RowMapping) -> Article:
         links=tuple(Link(label, url) for label, url in extra["links"]),
         video=extra.get("video", ""),
     )
+
+
+if __name__ == "__main__":  # writes the calibration of the shipped articles anew
+    shipped = shipped_articles()
+    write_calibrations(SHIPPED_CALIBRATION, fingerprint(shipped), KnowledgeBase.build(shipped))

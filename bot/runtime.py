@@ -18,6 +18,7 @@ from bot.pipeline.delivery import Delivery
 from bot.pipeline.ingress import Ingress
 from bot.pipeline.timers import fire_due
 from bot.pipeline.turns import BATCH, run_turns
+from bot.refresh import REFRESH_S, ArticleWatch
 from bot.services import Services
 from bot.settings import TelegramMode
 from bot.store.tables import inbox
@@ -51,6 +52,7 @@ class Runtime:
         self.hearing = Hearing(self.ingress, self.http, self.later)
         self.delivery = Delivery(self.services, self.http, self.hearing.answered)
         self._start("ingress", self.ingress.run)
+        self._start("articles", self._articles)
         if self._web:
             self._connect()
         if self._worker:
@@ -113,6 +115,13 @@ class Runtime:
         while True:
             if not await fire_due(self.services):
                 await asyncio.sleep(0.5)
+
+    async def _articles(self) -> None:
+        """Pages show and turns answer from the articles, so every role keeps them up to date."""
+        watch = ArticleWatch(self.services)
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await watch.refresh()
 
     async def _sweep(self) -> None:
         """Find what a lost wake-up, a crash or a rate limit left behind."""

@@ -40,6 +40,9 @@ CONFIG_VARIABLE = "HUIFANG_CONFIG"
 SHORT_NAMES = {"HUIFANG_TELEGRAM_TOKEN": ("telegram", "token")}
 
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})  # addresses of this machine alone
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong. The text is one line: setting, where it stands, the fix."""
 

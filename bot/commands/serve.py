@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from bot.app import LOOPBACK, create_app
-from bot.assembly import open_services
 from bot.commands.base import ProblemError, UsageError, run
-from bot.runtime import STOP_S, Runtime
-from bot.settings import Settings
+from bot.settings import LOOPBACK, Settings
 
 
 class ProcessRole(StrEnum):
@@ -65,12 +61,18 @@ def migrate() -> None:
 
 
 async def _migrate() -> None:
+    from bot.assembly import open_services
+
     settings = Settings.load()
     async with open_services(settings, migrated=True, warn=typer.echo):
         typer.echo("The database is up to date.")
 
 
 async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
+    from bot.app import create_app
+    from bot.assembly import open_services
+    from bot.runtime import Runtime
+
     listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
     if not demo and settings.bus == "local" and role is not ProcessRole.ALL:
         raise UsageError("--role web and --role worker need bus = redis; one process: --role all")
@@ -96,6 +98,10 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
 async def _listen_and_serve(
     app: object, listener: socket.socket, settings: Settings, *, demo: bool
 ) -> None:
+    import uvicorn
+
+    from bot.runtime import STOP_S
+
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="warning",

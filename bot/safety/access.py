@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 
 from pwdlib import PasswordHash
 from sqlalchemy import delete, insert, select, update
@@ -86,7 +87,12 @@ class AccountError(ValueError):
 
 
 _PASSWORDS = PasswordHash.recommended()  # argon2id
-_DUMMY = _PASSWORDS.hash("nobody has this password")
+
+
+@cache
+def _nobody() -> str:
+    """A hash that no password fits, so that an unknown login takes as long as a known one."""
+    return _PASSWORDS.hash(secrets.token_urlsafe())
 
 
 async def create_user(
@@ -128,7 +134,7 @@ async def check_password(services: Services, login: str, password: str) -> User 
                 )
             )
         ).first()
-    good = _PASSWORDS.verify(password[:1024], row.password if row else _DUMMY)
+    good = _PASSWORDS.verify(password[:1024], row.password if row else _nobody())
     if row is None or not good:
         return None
     return User(row.id, row.login, row.name, Role(row.role), row.locale)
