@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
-import structlog
 import typer
 
 from bot.commands.admin import admin_app, keys_app
 from bot.commands.bench import bench_app
 from bot.commands.kb import kb_app
 from bot.commands.people import followup_app, people_app
+from bot.commands.read import read
+from bot.commands.script import script_app
 from bot.commands.serve import demo, migrate, serve
 from bot.commands.talk import talk
+from bot.logs import configure_logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +30,8 @@ app.command()(demo)
 app.command()(serve)
 app.command()(migrate)
 app.command()(talk)
+app.command()(read)
+app.add_typer(script_app, name="script")
 app.add_typer(people_app, name="people")
 app.add_typer(followup_app, name="followup")
 app.add_typer(kb_app, name="kb")
@@ -40,10 +42,5 @@ app.add_typer(keys_app, name="keys")
 
 def main() -> None:
     """Entry point; the log goes to standard error."""
-    import sys
-
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logs()
     app()

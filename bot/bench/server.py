@@ -58,4 +58,7 @@ async def serve(port: int, secret: str, platform_url: str) -> None:
 if __name__ == "__main__":
     import uvloop
 
+    from bot.logs import configure_logs
+
+    configure_logs()
     uvloop.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -53,6 +53,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_use_lifo=True,
+                hide_parameters=True,  # errors go to the log, values do not
                 connect_args={"timeout": _CONNECT_S},
             )
         database = cls(parsed, readers, writer)
@@ -161,8 +162,8 @@ def _sqlite_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(_explain(url, error)) from None
-    readers = create_async_engine(url, pool_size=pool_size, max_overflow=0)
-    writer = create_async_engine(url, pool_size=1, max_overflow=0)
+    readers = create_async_engine(url, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
     for engine in (readers, writer):
         pragmas = [
             f"busy_timeout={_BUSY_MS}",
