@@ -16,7 +16,7 @@ Every gap is bounded and groups hold no repetition, so a match takes time linear
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -51,11 +51,34 @@ class Rule:
     def regex(self) -> re.Pattern[str]:
         return _compiled(self.expression)
 
-    def search(self, form: str, words: frozenset[str]) -> re.Match[str] | None:
-        """Match anywhere in a clause's form, whose words (characters) are `words`."""
-        if self.needs is not None and self.needs.isdisjoint(words):
-            return None
-        return self.regex.search(form)
+
+class RuleSet:
+    """Rules in their order, indexed by what they need: a clause meets only those that can match."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self.rules = tuple(rules)
+        self._by_word: dict[str, list[int]] = {}
+        self._open = [i for i, rule in enumerate(self.rules) if rule.needs is None]
+        for i, rule in enumerate(self.rules):
+            for word in rule.needs or ():
+                self._by_word.setdefault(word, []).append(i)
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    def matches(self, form: str, words: Iterable[str]) -> Iterator[tuple[Rule, re.Match[str]]]:
+        """Each rule that matches somewhere in `form`, whose words (characters) are `words`."""
+        chosen = set(self._open)
+        for word in words:
+            if word in self._by_word:
+                chosen.update(self._by_word[word])
+        for i in sorted(chosen):
+            if match := self.rules[i].regex.search(form):
+                yield self.rules[i], match
+
+    def first(self, form: str, words: Iterable[str]) -> re.Match[str] | None:
+        """The match of the first rule that matches, None if none does."""
+        return next((match for _, match in self.matches(form, words)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import opencc
+from rapidfuzz.distance import OSA
 
 READ_LIMIT = 4096  # characters that are looked at; the longest text of the chat platforms we serve
 _CLAUSE_LIMIT = 400  # a longer run without punctuation is cut, so that matching stays linear
@@ -207,7 +208,7 @@ def has_han(text: str) -> bool:
 def has_latin(text: str) -> bool:
     """Is there a Latin letter, full width included, in what is looked at?"""
     head = text[:READ_LIMIT]
-    return _LATIN.search(head if head.isascii() else fold(head).text) is not None if head else False
+    return _LATIN.search(head.lower() if head.isascii() else fold(head).text) is not None
 
 
 _EDGE = re.compile(
@@ -235,3 +236,35 @@ def _trim(part: str) -> str:
             break
         part = shorter
     return part if any(letter.isalnum() for letter in part) else ""
+
+
+_MENDABLE = 5  # letters; shorter words have too many neighbours to guess a typing error
+
+
+class Speller:
+    """Mends one typing error (OSA distance 1, same first letter) towards known words."""
+
+    def __init__(self, words: Iterable[str], known: frozenset[str]) -> None:
+        meant = sorted(word for word in words if len(word) >= _MENDABLE)
+        self._known = known | frozenset(words)
+        self._by_shape: dict[str, list[str]] = {}
+        for word in meant:
+            for shape in _shapes(word):
+                self._by_shape.setdefault(shape, []).append(word)
+
+    def mend(self, word: str) -> str:
+        """The word that was meant, or the word itself."""
+        if not _MENDABLE - 1 <= len(word) <= 20 or word in self._known or not word.isalpha():
+            return word
+        for shape in _shapes(word):
+            for candidate in self._by_shape.get(shape, ()):
+                if candidate[0] == word[0] and OSA.distance(word, candidate, score_cutoff=1) <= 1:
+                    return candidate
+        return word
+
+
+def _shapes(word: str) -> Iterator[str]:
+    """The word and the word without each of its letters: neighbours share one of these."""
+    yield word
+    for i in range(len(word)):
+        yield word[:i] + word[i + 1 :]

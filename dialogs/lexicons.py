@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from dialogs.intent_grammar import Grammar, GrammarError, Rule
+from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleSet
 
 SECTIONS = ("always", "statement", "whole", "unless")
 
@@ -25,6 +25,9 @@ class LexiconError(ValueError):
         super().__init__(f"{source}:{line}: {what}")
 
 
+_NONE = RuleSet()
+
+
 @dataclass(frozen=True, slots=True)
 class IntentRules:
     """The rules of one intent in one language.
@@ -33,10 +36,10 @@ class IntentRules:
     all that was said. An `unless` match cancels the clause.
     """
 
-    always: tuple[Rule, ...] = ()
-    statement: tuple[Rule, ...] = ()
-    whole: tuple[Rule, ...] = ()
-    unless: tuple[Rule, ...] = ()
+    always: RuleSet = _NONE
+    statement: RuleSet = _NONE
+    whole: RuleSet = _NONE
+    unless: RuleSet = _NONE
     examples: tuple[str, ...] = ()
 
 
@@ -47,7 +50,7 @@ class Lexicon:
     locale: str
     spaced: bool
     intents: Mapping[str, IntentRules]
-    common: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    common: Mapping[str, RuleSet] = field(default_factory=dict)
     stop: Mapping[str, frozenset[str]] = field(default_factory=dict)
     languages: Mapping[str, str] = field(default_factory=dict)  # name as typed → BCP 47
     neutral: tuple[str, ...] = ()
@@ -132,7 +135,7 @@ class _Reader:
             found.extend(phrase.strip() for phrase in line.split("|") if phrase.strip())
         return tuple(found)
 
-    def rules(self, node: Any, grammar: Grammar, where: str) -> tuple[Rule, ...]:
+    def rules(self, node: Any, grammar: Grammar, where: str) -> RuleSet:
         found: list[Rule] = []
         frame = "^ {} $" if where.endswith(".whole") else "{}"
         for number, line in self.lines(node, where):
@@ -140,7 +143,7 @@ class _Reader:
                 found.append(grammar.rule(frame.replace("{}", line)))
             except GrammarError as error:
                 raise LexiconError(self.source, number, str(error)) from None
-        return tuple(found)
+        return RuleSet(found)
 
     def lexicon(self, root: Any) -> Lexicon:
         if root is None:
@@ -210,6 +213,6 @@ def _vocabulary(
 ) -> frozenset[str]:
     texts = [phrase for phrases in groups.values() for phrase in phrases]
     for intent in rules.values():
-        texts += [rule.source for part in SECTIONS for rule in getattr(intent, part)]
+        texts += [rule.source for part in SECTIONS for rule in getattr(intent, part).rules]
     words = re.findall(r"(?<![{a-z])[a-z]+(?![}a-z:*])", " ".join(texts))
     return frozenset(words)

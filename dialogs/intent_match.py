@@ -1,0 +1,224 @@
+"""Where in a message which intent shows: by the rules of a lexicon, by shouting, by the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dialogs import intent_text
+from dialogs.intent_grammar import RuleSet
+from dialogs.intent_model import IntentModel
+from dialogs.intent_text import Clause
+from dialogs.lexicons import IntentRules, Lexicon
+
+
+class Intent(StrEnum):
+    """What a person may want at any point of a script, in the order of importance."""
+
+    STOP = "stop"
+    DISTRESS = "distress"
+    FRAUD = "fraud"
+    COMPLAINT = "complaint"
+    HUMAN = "human"
+    LATER = "later"
+    CORRECT = "correct"
+    LANGUAGE = "language"
+    REPEAT = "repeat"
+    HELP = "help"
+
+
+# Scores by kind of proof; only their order means something.
+_ALWAYS, _WHOLE, _STATEMENT, _RAGE = 0.95, 0.95, 0.85, 0.7
+_GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
+_NEUTRAL_MAX = 400  # neutral lines per language that the model learns from; more add training time
+_NEUTRAL_MIN = 40  # a lexicon with fewer neutral lines gets no model: it would alarm on anything
+_WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
+_NO_RULES = RuleSet()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A message as one language reads it."""
+
+    lexicon: Lexicon
+    clauses: tuple[Clause, ...]
+
+    def common(self, name: str) -> RuleSet:
+        """One of the rule sets that all intents share."""
+        return self.lexicon.common.get(name, _NO_RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One sign of an intent. `span` is the evidence, `clause` what `rest` does without."""
+
+    intent: Intent
+    score: float
+    span: tuple[int, int]
+    clause: tuple[int, int]
+    lexicon: Lexicon
+    named: tuple[tuple[str, str], ...] = ()  # what a rule remembered, folded
+    named_spans: tuple[tuple[str, tuple[int, int]], ...] = ()
+
+
+def by_rules(view: View) -> Iterator[Hit]:
+    """Signs that the rules of the lexicon find, clause by clause, else in the whole message."""
+    question = view.common("question")
+    asks = [c.asked or first(question, c) is not None for c in view.clauses]
+    bare = [_without_courtesy(c.form, view) for c in view.clauses]
+    for name, rules in view.lexicon.intents.items():
+        intent = Intent(name)
+        if intent is Intent.STOP:
+            yield from _opt_out(rules, view, bare)
+            continue
+        found = list(_by_clause(intent, rules, view, asks))
+        yield from found
+        if not found and rules.whole:
+            yield from _by_whole(intent, rules.whole, view)
+
+
+def _by_clause(intent: Intent, rules: IntentRules, view: View, asks: list[bool]) -> Iterator[Hit]:
+    for clause, asked in zip(view.clauses, asks, strict=True):
+        score, match = _ALWAYS, first(rules.always, clause)
+        if match is None and not asked:
+            score, match = _STATEMENT, first(rules.statement, clause)
+        if match is None or first(rules.unless, clause) is not None:
+            continue
+        if intent is Intent.CORRECT:
+            match = _fullest(match, rules, clause, asked=asked)
+        yield _hit(intent, score, clause, match, view.lexicon)
+
+
+def _fullest(
+    match: re.Match[str], rules: IntentRules, clause: Clause, *, asked: bool
+) -> re.Match[str]:
+    """Of all rules that match, the one that remembers most: target and value, not just "change"."""
+    sets = (rules.always,) if asked else (rules.always, rules.statement)
+    found = [m for rs in sets for _, m in rs.matches(clause.form, clause.words)]
+    return max(found or [match], key=lambda m: sum(bool(v) for v in m.groupdict().values()))
+
+
+def _opt_out(rules: IntentRules, view: View, bare: list[str]) -> Iterator[Hit]:
+    """A sentence that revokes counts beside other sentences ("Stop texting me. I told you.")."""
+    for clause, short in zip(view.clauses, bare, strict=True):
+        if not clause.asked and _first_whole(rules.whole, (clause.form, short), view):
+            span = (clause.begin, clause.end)
+            yield Hit(Intent.STOP, _WHOLE, span, span, view.lexicon)
+
+
+def _by_whole(intent: Intent, rules: RuleSet, view: View) -> Iterator[Hit]:
+    clauses = view.clauses
+    if not clauses or clauses[-1].end - clauses[0].begin > _WHOLE_LIMIT:
+        return
+    form = "".join(clause.form.rstrip() for clause in clauses)
+    form += " " if view.lexicon.spaced else ""
+    match = _first_whole(rules, (form, _without_courtesy(form, view)), view)
+    if match is not None:
+        whole = (clauses[0].begin, clauses[-1].end)
+        named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v)
+        yield Hit(intent, _WHOLE, whole, whole, view.lexicon, named)
+
+
+def _hit(
+    intent: Intent, score: float, clause: Clause, match: re.Match[str], lexicon: Lexicon
+) -> Hit:
+    whole = (clause.begin, clause.end)
+    start, end = match.span()
+    span = clause.original_span(start, end) if end > start else whole
+    named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v and v.strip())
+    spans = tuple((k, clause.original_span(*match.span(k))) for k, _ in named)
+    return Hit(intent, score, span, whole, lexicon, named, spans)
+
+
+def first(rules: RuleSet, clause: Clause) -> re.Match[str] | None:
+    """The first rule's match in a clause."""
+    return rules.first(clause.form, clause.words)
+
+
+def _first_whole(rules: RuleSet, forms: Sequence[str], view: View) -> re.Match[str] | None:
+    for form in dict.fromkeys(forms):
+        if len(form) <= _WHOLE_LIMIT:
+            words = form.split() if view.lexicon.spaced else form
+            if match := rules.first(form, words):
+                return match
+    return None
+
+
+def _without_courtesy(form: str, view: View) -> str:
+    """The form without please, thanks and the like at both ends."""
+    if len(form) > _WHOLE_LIMIT:
+        return form
+    body, end = form.rstrip(), " " if view.lexicon.spaced else ""
+    rules = view.common("polite").rules
+    shrunk = True
+    while shrunk:
+        shrunk = False
+        for rule in rules:
+            for match in rule.regex.finditer(body + end):
+                if match.start() == 0 and match.end() < len(body):
+                    body, shrunk = body[match.end() :], True
+                    break
+                if match.start() > 0 and match.end() == len(body):
+                    body, shrunk = body[: match.start()], True
+                    break
+    return body + end
+
+
+_MARKS = re.compile(r"[!！]{3,}|[!！][?？]+|[?？]+[!！]+")
+
+
+def rage(text: str, views: Sequence[View]) -> Iterator[Hit]:
+    """Shouting about something wrong: "WHERE IS MY MONEY!!!" complains without the word."""
+    head = text[: intent_text.READ_LIMIT]
+    letters = [letter for letter in head if letter.isascii() and letter.isalpha()]
+    capitals = sum(letter.isupper() for letter in letters)
+    shouted = len(letters) >= 12 and capitals >= 0.8 * len(letters) and "!" in head
+    mark = _MARKS.search(head)
+    if mark is None and not shouted:
+        return
+    for view in views:
+        if any(first(view.common("calm"), clause) for clause in view.clauses):
+            continue
+        for clause in view.clauses:
+            if first(view.common("anger"), clause):
+                span = (clause.begin, clause.end)
+                if mark is not None and clause.end <= mark.start() <= clause.end + 1:
+                    span = (clause.begin, mark.end())
+                yield Hit(Intent.COMPLAINT, _RAGE, span, span, view.lexicon)
+                return
+
+
+def train(lexicon: Lexicon, neutral: Sequence[str]) -> IntentModel | None:
+    """The model of one language; None if its lexicon gives too little to learn from."""
+    examples = {
+        name: [intent_text.fold(line).text for line in rules.examples]
+        for name, rules in lexicon.intents.items()
+        if rules.examples
+    }
+    mine = [line for line in neutral if intent_text.has_han(line) != lexicon.spaced]
+    # Evenly over the whole base, so that every article is heard.
+    step = max(len(mine) / _NEUTRAL_MAX, 1.0)
+    taken = [mine[int(i * step)] for i in range(min(len(mine), _NEUTRAL_MAX))]
+    plain = [[intent_text.fold(line).text for line in group] for group in (lexicon.neutral, taken)]
+    if not examples or len(lexicon.neutral) < _NEUTRAL_MIN:
+        return None
+    return IntentModel(examples, plain)
+
+
+def by_model(model: IntentModel | None, view: View) -> Iterator[Hit]:
+    """What the model makes of a message in which no rule saw anything."""
+    guess = model.guess("".join(clause.form + " " for clause in view.clauses)) if model else None
+    if guess is None:
+        return
+    intent = Intent(guess.label)
+    unless = view.lexicon.intents[guess.label].unless
+    if any(first(unless, clause) for clause in view.clauses):
+        return
+    if intent is Intent.COMPLAINT and any(first(view.common("calm"), c) for c in view.clauses):
+        return
+    carrier = next((c for c in view.clauses if guess.evidence in c.words), view.clauses[0])
+    whole = (view.clauses[0].begin, view.clauses[-1].end)
+    score = _GUESS * guess.probability
+    yield Hit(intent, score, (carrier.begin, carrier.end), whole, view.lexicon)
