@@ -5,7 +5,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+
+from babel.dates import format_date
 
 from channels.text import fold
 from dialogs.replies.base import Candidate, Reading
@@ -17,6 +20,7 @@ from dialogs.replies.phone import read_phone
 from dialogs.replies.rating import read_rating
 from dialogs.replies.yes_no import read_yes_no
 from dialogs.script import AskKind, Step
+from dialogs.texts import say_moment
 from dialogs.turn import Turn, read_context
 
 LAST_FOUR = re.compile(r"(?<![0-9A-Za-z])([0-9]{3}[0-9Xx])(?![0-9A-Za-z])")
@@ -24,7 +28,6 @@ LAST_FOUR = re.compile(r"(?<![0-9A-Za-z])([0-9]{3}[0-9Xx])(?![0-9A-Za-z])")
 
 def read_answer(turn: Turn, step: Step, text: str) -> Reading[Any]:
     """Read a reply as an answer to `step`; the value is what would be recorded."""
-    locale = turn.state.locale
     context = read_context(turn)
     match step.ask:
         case AskKind.RATING:
@@ -40,12 +43,13 @@ def read_answer(turn: Turn, step: Step, text: str) -> Reading[Any]:
         case AskKind.DATE:
             return _map(read_date(text, context), lambda moment: moment.iso())
         case AskKind.CHOICE:
-            labels, values = _labels(turn, step)
-            also = [_also(step, locale, i) for i in range(len(step.options))]
+            labels, values, also = _labels(turn, step)
             return _map(read_choice(text, labels, context, also), lambda i: values[i])
         case AskKind.CHOICES:
-            labels, values = _labels(turn, step)
-            return _map(read_choices(text, labels, context), lambda many: [values[i] for i in many])
+            labels, values, also = _labels(turn, step)
+            return _map(
+                read_choices(text, labels, context, also), lambda many: [values[i] for i in many]
+            )
         case AskKind.IDENTITY:
             return _last_four(text)
         case None:
@@ -71,8 +75,17 @@ def say_value(turn: Turn, step: Step, value: Any) -> str:
             return comma.join(say_value(turn, step, item) for item in value)
         case float() if value.is_integer():
             return str(int(value))
+        case str() if step.ask is AskKind.DATE:
+            return _say_date(turn, value)
         case _:
             return str(value)
+
+
+def _say_date(turn: Turn, value: str) -> str:
+    now, moment = turn.context.now, datetime.fromisoformat(value)
+    if "T" in value:
+        return say_moment(moment.replace(tzinfo=now.tzinfo), now, turn.state.locale)
+    return format_date(moment.date(), format="long", locale=turn.state.locale)
 
 
 def say_name(turn: Turn, step: Step) -> str:
@@ -83,8 +96,11 @@ def say_name(turn: Turn, step: Step) -> str:
     return turn.phrase("your_rating" if step.ask is AskKind.RATING else "your_answer")
 
 
-def _labels(turn: Turn, step: Step) -> tuple[list[str], list[str]]:
-    return [turn.text(c.label) for c in step.options], [c.value for c in step.options]
+def _labels(turn: Turn, step: Step) -> tuple[list[str], list[str], list[Sequence[str]]]:
+    """What the options are called, the values they stand for, and their other names."""
+    labels = [turn.text(choice.label) for choice in step.options]
+    also = [_also(step, turn.state.locale, i) for i in range(len(step.options))]
+    return labels, [choice.value for choice in step.options], also
 
 
 def _also(step: Step, locale: str, index: int) -> Sequence[str]:
@@ -109,5 +125,6 @@ def _map(reading: Reading[Any], change: Any) -> Reading[Any]:
 def _last_four(text: str) -> Reading[str]:
     found = list(dict.fromkeys(m[1].upper() for m in LAST_FOUR.finditer(fold(text).text)))
     if len(found) == 1:
-        return Reading(value=found[0], evidence=found[0])
+        rest = text.replace(found[0], "", 1).strip(" ,，.。;；:：、!！\n")
+        return Reading(value=found[0], evidence=found[0], rest=rest)
     return Reading(problem="not_possible" if any(c.isdigit() for c in text) else "")

@@ -38,6 +38,27 @@ _QUESTION = re.compile(
     r"|\b(how|what|when|where|why|which|who|can|could|do|does|did|is|are|will|would|should|may)\b",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[。！!；;\n]+|[.?？](?=\s|$|[\u4e00-\u9fff])")
+_PLAIN_QUESTION = re.compile(
+    r"[?？]\s*$|[吗嗎呢][。!！]?$|^(?:请问|請問|怎么|怎樣|如何|为什么|為什麼|什么时候|什麼時候|多久|哪里|哪裡)"
+    r"|^(?:how (?:do|does|can|much|many|long|often|high|about)|what(?:'s| is| are| about)|when|where|who|can (?:i|you|we)|could you|do (?:i|you)|does|is there|are there|will (?:i|you|it|there))\b",
+    re.IGNORECASE,
+)
+LONGEST_QUESTION = 200  # characters; more is a story
+_WHY = re.compile(
+    r"^\W*(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|what for|why|how come)\W*$"
+    r"|(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|凭啥).{0,6}(?:要|问|問|需要|提供|告诉|告訴|给|填|核对|核實|验证|知道)"
+    r"|(?:问|問|要|知道)(?:这|這)个?(?:干嘛|幹嘛|做什么|做什麼|有什么用|干什么|干啥)"
+    r"|\b(?:why|what for|how come)\b.{0,20}\b(?:ask|asking|need|want|know|tell|give|share|answer|necessary|required|that|this)\b",
+    re.IGNORECASE,
+)
+RULE = 0.82  # the score of a wish from which a rule saw it, and not the detector's model
+LONGEST_WHY = 60  # characters; more is another question
+_OUTRIGHT = re.compile(
+    r"投诉|投訴|投拆|举报|曝光|律师|起诉|赔偿|垃圾|骗|气死|气愤|愤怒|忍无可忍|受够|欺负|太过分|[!！?？]{2}"
+    r"|compl|grievance|lawyer|sue|compensat|furious|angry|outrage|disgust|unacceptable|ridiculous|scam|worst|fed up|sick of",
+    re.IGNORECASE,
+)
 _HAN = re.compile(r"[㐀-鿿]")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
 
@@ -47,11 +68,35 @@ def looks_like_question(text: str) -> bool:
     return _QUESTION.search(text) is not None
 
 
+def split_question(text: str) -> tuple[str, str]:
+    """What is said in a text, and the plain question at its end; "" for what is not there."""
+    text = text.strip()
+    cuts = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() < len(text)]
+    last = cuts[-1] if cuts else 0
+    question = text[last:].strip()
+    if len(question) > LONGEST_QUESTION or _PLAIN_QUESTION.search(question) is None:
+        return text, ""
+    before = text[:last].strip()
+    if _PLAIN_QUESTION.search(before):
+        return ("", text) if len(text) <= LONGEST_QUESTION else (text, "")
+    return before, question
+
+
 def text_locale(text: str, locale: str) -> str:
     """The locale in which to search: that of the text's script where it is plain, else `locale`."""
     if _HAN.search(text):
         return "zh"
     return "en" if _LATIN.search(text) and locale == "zh" else locale
+
+
+def worth_a_guess(text: str) -> bool:
+    """Whether a text says enough for the detector's model; rules see their words in any."""
+    return len(_HAN.findall(text)) >= 6 or len(_LATIN.findall(text)) >= 3
+
+
+def is_criticism(found: Detected) -> bool:
+    """A complaint that is neither lodged nor angry: "the review took too long"."""
+    return found.intent is Intent.COMPLAINT and _OUTRIGHT.search(found.evidence) is None
 
 
 def hand_off_if_strong(turn: Turn, intents: tuple[Detected, ...]) -> bool:
@@ -63,7 +108,7 @@ def hand_off_if_strong(turn: Turn, intents: tuple[Detected, ...]) -> bool:
     return False
 
 
-def take_intent(turn: Turn, intents: tuple[Detected, ...]) -> bool:
+def take_intent(turn: Turn, intents: tuple[Detected, ...], text: str) -> bool:
     """Do what the person wishes; False if nothing of it is known here."""
     from dialogs.corrections import correct_by_words
 
@@ -83,7 +128,7 @@ def take_intent(turn: Turn, intents: tuple[Detected, ...]) -> bool:
                 turn.tell("help")
                 ask_again(turn)
             case Intent.CORRECT, CorrectDetails(target=target, value=value):
-                correct_by_words(turn, target, value)
+                correct_by_words(turn, target, value, text)
             case _:
                 continue
         return True
@@ -187,18 +232,28 @@ def start_again(turn: Turn) -> None:
 
 def answer_question(turn: Turn, text: str) -> bool:
     """Answer from the knowledge base and return to the pending question; False if it is no
-    question for the knowledge base."""
+    question for the knowledge base, or a person who knows more is awaited."""
     decision = turn.context.faq.find(text, text_locale(text, turn.state.locale))
     match decision.decision:
-        case FaqDecision.ANSWER:
+        case FaqDecision.ANSWER if decision.articles:
             give_article(turn, decision.articles[0], text)
-        case FaqDecision.CLARIFY:
+        case FaqDecision.CLARIFY if decision.articles:
             _clarify(turn, decision.articles, text)
-        case FaqDecision.ABSTAIN if looks_like_question(text):
+        case _ if looks_like_question(text) and turn.context.mode is Mode.BOT:
             turn.effect(Abstained(text))
             offer_person(turn, "abstain", HandoffReason.KB_MISS)
         case _:
             return False
+    return_to_question(turn)
+    return True
+
+
+def explain_why(turn: Turn, text: str) -> bool:
+    """Say why the pending question is asked; False if that was not the question."""
+    why = turn.step.why
+    if why is None or len(text) > LONGEST_WHY or _WHY.search(text) is None:
+        return False
+    turn.say(turn.text(why))
     return_to_question(turn)
     return True
 
@@ -225,6 +280,7 @@ def give_article(turn: Turn, article: FaqArticle, question: str) -> None:
 
 
 def offer_person(turn: Turn, key: str, reason: HandoffReason) -> None:
+    """Offer to hand over; where a person is awaited already, only say it."""
     if turn.context.mode is not Mode.BOT:
         turn.tell(key)
         return

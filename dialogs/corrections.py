@@ -7,11 +7,12 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from dialogs.answers import read_answer, say_name, say_value
-from dialogs.effects import Corrected, Withdrawn
+from dialogs.effects import Corrected, Ended
+from dialogs.intents import CorrectDetails, Detected, Intent
 from dialogs.script import AskKind
 from dialogs.state import Asked, AskedKind, Status, Visit
 from dialogs.turn import Turn, ask_again
-from dialogs.walk import enter
+from dialogs.walk import enter, withdraw
 
 _KIND_WORDS = {
     AskKind.RATING: ("rating", "score", "stars", "评分", "分数", "打分", "評分"),
@@ -19,6 +20,7 @@ _KIND_WORDS = {
     AskKind.DATE: ("date", "time", "day", "时间", "日期"),
     AskKind.YES_NO: (),
 }
+SHORTEST_NAME = 2  # characters; one alone stands in too many words
 NEAR_ENOUGH = 80  # of 100, rapidfuzz partial ratio between a name and what was written
 
 
@@ -33,7 +35,25 @@ def answered_steps(turn: Turn) -> list[str]:
     return seen
 
 
-def correct_by_words(turn: Turn, target: str, value: str) -> None:
+def corrects_another(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
+    """Change an earlier answer that is named: "no, my rating is 2" while something else is asked.
+    False if none is named, or nothing was to be corrected."""
+    found = next((i.details for i in intents if i.intent is Intent.CORRECT), None)
+    if not isinstance(found, CorrectDetails):
+        return False
+    for step_id in answered_steps(turn):
+        if found.target and not _is_called(turn, step_id, found.target):
+            continue
+        if not found.target and not _names(turn, step_id, text):
+            continue
+        reading = read_answer(turn, turn.script.steps[step_id], found.value or text)
+        if reading.value is not None and turn.script.steps[step_id].ask is not AskKind.TEXT:
+            correct(turn, step_id, reading.value)
+            return True
+    return False
+
+
+def correct_by_words(turn: Turn, target: str, value: str, text: str) -> None:
     """ "actually my rating is 2", "改成3分": find the answer that is meant, and change it."""
     steps = answered_steps(turn)
     if not steps:
@@ -41,8 +61,7 @@ def correct_by_words(turn: Turn, target: str, value: str) -> None:
         ask_again(turn)
         return
     if not value:
-        turn.tell("change_which")
-        ask_again(turn)
+        _correct_the_rating(turn, steps, text)
         return
     named = [step_id for step_id in steps if target and _is_called(turn, step_id, target)]
     for step_id in named or steps:
@@ -57,6 +76,19 @@ def correct_by_words(turn: Turn, target: str, value: str) -> None:
         turn.tell("change_unclear", name=say_name(turn, turn.script.steps[named[0]]))
     else:
         turn.tell("change_which")
+    ask_again(turn)
+
+
+def _correct_the_rating(turn: Turn, steps: list[str], text: str) -> None:
+    """ "no, 4 stars": only a rating is plain without its name."""
+    for step_id in steps:
+        step = turn.script.steps[step_id]
+        if step.ask is AskKind.RATING:
+            reading = read_answer(turn, step, text)
+            if reading.value is not None:
+                correct(turn, step_id, reading.value)
+                return
+    turn.tell("change_which")
     ask_again(turn)
 
 
@@ -111,19 +143,32 @@ def follow_again(turn: Turn, step_id: str, old: Any) -> None:
         return
     waiting, ended = state.step, state.status is Status.ENDED
     kept = _reachable(turn, now)
-    for other, other_step in list(script.names.items()):
-        off_path = other_step not in kept and _was_after(turn, other_step, step_id)
-        if off_path and other in state.answers:
-            del state.answers[other]
-            turn.effect(Withdrawn(other, other_step))
-    if ended:
-        state.status = Status.RUNNING
+    for other in script.questions:
+        if other not in kept and _was_after(turn, other, step_id):
+            withdraw(turn, other)
+    state.path = [
+        (other, how)
+        for other, how in state.path
+        if other in kept or not _was_after(turn, other, step_id)
+    ]
     before = len(turn.messages)
-    enter(turn, now, replay=True)
-    if ended and len(turn.messages) == before:
+    if ended:
+        _reopen(turn, now)
         return
+    enter(turn, now, replay=True)
     if state.step and state.step == waiting and len(turn.messages) == before:
         ask_again(turn)
+
+
+def _reopen(turn: Turn, step_id: str) -> None:
+    """A correction after the end: new questions or a handoff open the follow-up again; if there is
+    nothing of it, the end and its outcome stand."""
+    state, outcome, so_far = turn.state, turn.state.outcome, len(turn.effects)
+    state.status, state.outcome = Status.RUNNING, None
+    enter(turn, step_id, replay=True)
+    if state.status is Status.ENDED:
+        state.outcome = outcome
+        turn.effects[so_far:] = [e for e in turn.effects[so_far:] if not isinstance(e, Ended)]
 
 
 def _conditions_on(turn: Turn, name: str) -> bool:
@@ -152,10 +197,23 @@ def _was_after(turn: Turn, step_id: str, corrected: str) -> bool:
 
 
 def _is_called(turn: Turn, step_id: str, target: str) -> bool:
+    wanted = target.casefold().strip()
+    if len(wanted) < SHORTEST_NAME:
+        return False
+    names = _called(turn, step_id)
+    return any(fuzz.partial_ratio(wanted, name) >= NEAR_ENOUGH for name in names)
+
+
+def _names(turn: Turn, step_id: str, text: str) -> bool:
+    said = text.casefold()
+    return any(len(name) >= SHORTEST_NAME and name in said for name in _called(turn, step_id))
+
+
+def _called(turn: Turn, step_id: str) -> list[str]:
+    """What people call the answer to a step, in every language."""
     step = turn.script.steps[step_id]
     names = [word for words in step.called.values() for word in words]
-    names += [turn.script.result_name(step_id).replace("_", " ")]
+    names.append(turn.script.result_name(step_id).replace("_", " "))
     if step.ask is not None:
         names += _KIND_WORDS.get(step.ask, ())
-    wanted = target.casefold().strip()
-    return any(fuzz.partial_ratio(wanted, name.casefold()) >= NEAR_ENOUGH for name in names)
+    return [name.casefold() for name in names]

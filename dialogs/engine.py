@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialogs.answers import read_answer
 from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
 from dialogs.context import Context, Mode
-from dialogs.effects import Effect, Message, Muted, Reminded, Schedule
+from dialogs.effects import Effect, Message, Muted, Reminded
 from dialogs.events import (
     Begin,
     Due,
@@ -23,14 +24,16 @@ from dialogs.events import (
     Tapped,
     TimerKind,
 )
-from dialogs.script import AskKind, Script
+from dialogs.script import END, AskKind, Script
 from dialogs.state import FollowupOutcome, State, Status
 from dialogs.take import take_answer
 from dialogs.taps import tapped
 from dialogs.turn import Turn, ask_again, show_question
-from dialogs.walk import begin, enter, finish
+from dialogs.walk import begin, enter, finish, schedule_reminder
 from dialogs.words import said
 
+_CLAUSE = re.compile(r"(?<=[,，.。;；!！?？\n])")
+_MARK = re.compile(r"[\[［]")
 LONG_GAP = timedelta(hours=12)  # after it the assistant says again that it is automated
 
 
@@ -53,8 +56,9 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
     'rating'
     """
     turn = Turn(script, state.copy(), context)
+    after_gap = False
     if isinstance(event, (Said, Tapped, Sent, Redacted, Opened)):
-        _notice_gap(turn, event)
+        after_gap = not isinstance(event, Opened) and _long_gap(turn)
         turn.state.last_at = context.now.isoformat()
     match event:
         case Begin():
@@ -78,6 +82,8 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
             _given_back(turn, resume=event.resume)
         case Resolved():
             finish(turn, FollowupOutcome.HANDED_OFF)
+    if after_gap and turn.messages and not turn.state.opted_out:
+        turn.messages.insert(0, Message(turn.phrase("automated_again")))
     if turn.messages:
         newest = turn.messages[-1].serial
         turn.state.offer_last = bool(newest) and newest == turn.state.offer
@@ -87,12 +93,11 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
 # ── opening, silence and the way back from a person ─────────────────────────────────────────────
 
 
-def _notice_gap(turn: Turn, event: Event) -> None:
+def _long_gap(turn: Turn) -> bool:
     last = turn.state.last_at
-    if not last or isinstance(event, Opened) or turn.context.mode is not Mode.BOT:
-        return
-    if turn.context.now - datetime.fromisoformat(last) >= LONG_GAP and not turn.state.opted_out:
-        turn.tell("automated_again")
+    if not last or turn.context.mode is not Mode.BOT:
+        return False
+    return turn.context.now - datetime.fromisoformat(last) >= LONG_GAP
 
 
 def _opened(turn: Turn) -> None:
@@ -110,7 +115,7 @@ def _opened(turn: Turn) -> None:
         ask_again(turn, progress=True)
     else:
         turn.tell("welcome_back")
-        turn.tell("after_end")
+        turn.tell("nothing_pending")
 
 
 def _due(turn: Turn, event: Due) -> None:
@@ -129,6 +134,7 @@ def _due(turn: Turn, event: Due) -> None:
             resume(turn)
             turn.tell("resume")
             ask_again(turn, progress=True)
+            schedule_reminder(turn)
         return
     remind = turn.step.remind
     if state.status is Status.PAUSED or remind is None or state.reminders >= remind.times:
@@ -137,8 +143,7 @@ def _due(turn: Turn, event: Due) -> None:
     turn.effect(Reminded(state.step))
     turn.say(turn.text(remind.text) if remind.text else turn.phrase("reminder"))
     ask_again(turn)
-    if state.reminders < remind.times:
-        turn.effect(Schedule(TimerKind.REMIND, state.pending, after=remind.after))
+    schedule_reminder(turn)
 
 
 def _given_back(turn: Turn, *, resume: bool) -> None:
@@ -150,12 +155,16 @@ def _given_back(turn: Turn, *, resume: bool) -> None:
         turn.tell("given_back_end")
         finish(turn, FollowupOutcome.HANDED_OFF)
         return
+    if state.resume_at == END and not turn.waits:
+        turn.tell("given_back_end")
+        finish(turn, FollowupOutcome.COMPLETED)
+        return
     turn.tell("given_back")
     if turn.waits:
         ask_again(turn, progress=True)
     else:
         target, state.resume_at = state.resume_at, ""
-        enter(turn, target)
+        enter(turn, target, replay=state.resume_replay)
 
 
 # ── what is not words ───────────────────────────────────────────────────────────────────────────
@@ -174,6 +183,15 @@ def _sent(turn: Turn, event: Sent) -> None:
     turn.tell(f"media_{key}")
     if turn.waits:
         show_question(turn, turn.text(turn.step.text or {}))
+    elif turn.state.status is Status.NEW:
+        begin(turn)
+
+
+def _beside_marks(text: str) -> str:
+    """What was said beside the secret: the clauses without a mark in square brackets. "My password
+    is [removed]" is no "yes"."""
+    clauses = _CLAUSE.split(text)
+    return " ".join(c.strip() for c in clauses if c.strip() and not _MARK.search(c))
 
 
 def _redacted(turn: Turn, event: Redacted) -> None:
@@ -182,10 +200,15 @@ def _redacted(turn: Turn, event: Redacted) -> None:
     if turn.context.mode is not Mode.BOT or turn.state.opted_out:
         return
     intents = turn.context.detect_intents(event.text, turn.state.locale) if event.text else ()
-    if hand_off_if_strong(turn, intents) or not turn.waits:
+    if hand_off_if_strong(turn, intents):
         return
-    if turn.step.ask not in (AskKind.IDENTITY, AskKind.TEXT, AskKind.PHONE) and event.text:
-        reading = read_answer(turn, turn.step, event.text)
+    if not turn.waits:
+        if turn.state.status is Status.NEW:
+            begin(turn)
+        return
+    left = _beside_marks(event.text)
+    if turn.step.ask not in (AskKind.IDENTITY, AskKind.TEXT, AskKind.PHONE) and left:
+        reading = read_answer(turn, turn.step, left)
         if reading.value is not None:
             take_answer(turn, reading.value, "")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from channels.text import fold
 from dialogs.asides import NOON, come_back
 from dialogs.events import Tapped
 from dialogs.replies.choice import read_choice
@@ -51,6 +52,7 @@ def _chosen(turn: Turn, asked: Asked, text: str) -> int | None:
         if answer.value is not None and not answer.rest and answer.value in asked.values:
             return asked.values.index(answer.value)
     if len(labels) < 2:
-        return None
+        said = fold(text).text.strip(" .。!！")
+        return 0 if said in ("1", fold(labels[0]).text) else None
     choice = read_choice(text, labels, context)
     return choice.value if not choice.rest else None

@@ -131,6 +131,7 @@ class Step(_Part):
     minimum: float | None = None
     maximum: float | None = None
     optional: bool = False
+    candid: bool = False  # invites criticism: only an outright complaint calls a person here
     attempts: int = Field(default=3, ge=1, le=5)
     thanks: Text | None = None
     why: Text | None = None

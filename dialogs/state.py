@@ -68,6 +68,7 @@ class State:
     outcome: FollowupOutcome | None = None
     step: str = ""  # the step whose answer is waited for, "" if none
     resume_at: str = ""  # where the script goes on when it is given back after a handoff
+    resume_replay: bool = False  # whether what is answered further on stands, as in a correction
     serial: int = 0  # the number of the newest set of options
     pending: int = 0  # the serial of the question that waits
     answered: int = 0  # the serial of the question answered last
@@ -119,7 +120,8 @@ class State:
         """Give a set of options its serial; the oldest ones are forgotten."""
         self.serial += 1
         self.asked[str(self.serial)] = asked
-        for key in list(self.asked)[: max(0, len(self.asked) - ASKED_KEPT)]:
+        old = [key for key in self.asked if int(key) not in (self.pending, self.answered)]
+        for key in old[: max(0, len(self.asked) - ASKED_KEPT)]:
             del self.asked[key]
         return self.serial
 

@@ -6,10 +6,14 @@ from typing import Any
 
 from dialogs.answers import matches_identity
 from dialogs.asides import (
+    RULE,
+    STRONG,
     answer_question,
     hand_off_if_strong,
+    is_criticism,
     looks_like_question,
     take_intent,
+    worth_a_guess,
 )
 from dialogs.effects import IdentityChecked, Recorded
 from dialogs.intents import Detected, Intent
@@ -31,8 +35,9 @@ def take_answer(turn: Turn, value: Any, rest: str, intents: tuple[Detected, ...]
     following = record(turn, value)
     if step.thanks is not None and value is not None:
         turn.say(turn.text(step.thanks))
-    if hand_off_if_strong(turn, intents):
-        turn.state.resume_at = following
+    handed, resume_at = _handoff_of_script(turn, following, intents)
+    if not handed and hand_off_if_strong(turn, intents):
+        turn.state.resume_at, turn.state.resume_replay = resume_at, False
         _keep_comment(turn, step_id, rest)
         return
     hurried = turn.state.hurried and turn.state.skips == 2 and value is None
@@ -46,27 +51,51 @@ def take_answer(turn: Turn, value: Any, rest: str, intents: tuple[Detected, ...]
         _hear_rest(turn, rest, locale, step_id)
 
 
+def _handoff_of_script(
+    turn: Turn, following: str, intents: tuple[Detected, ...]
+) -> tuple[bool, str]:
+    """Whether the script itself gives the conversation to a person next, so that criticism beside
+    a low rating is no second handoff; and where to go on if it is given back."""
+    step = turn.script.steps.get(following)
+    if step is None or step.handoff is None:
+        return False, following
+    graver = any(i.intent in STRONG and not is_criticism(i) for i in intents)
+    return not graver, step.next or END
+
+
 def _hear_rest(turn: Turn, rest: str, locale: str, step_id: str) -> None:
     """ "5, but when do I get the card?": the question is answered before the next one is asked."""
     asked_next = turn.messages[-1:] if turn.waits else []
     before = turn.messages[:-1] if asked_next else turn.messages[:]
-    intents = turn.context.detect_intents(rest, locale)
-    intents = tuple(i for i in intents if i.intent not in (Intent.CORRECT, Intent.STOP))
+    least = 0.0 if worth_a_guess(rest) else RULE
+    intents = tuple(
+        found
+        for found in turn.context.detect_intents(rest, locale)
+        if found.intent not in (Intent.CORRECT, Intent.STOP) and found.score >= least
+    )
     turn.messages.clear()
-    if not take_intent(turn, intents):
+    if not take_intent(turn, intents, rest):
         turn.messages.clear()
         answered = looks_like_question(rest) and answer_question(turn, rest)
         if not answered:
             turn.messages[:] = [*before, *asked_next]
             _keep_comment(turn, step_id, rest)
             return
-    if turn.messages and turn.messages[-1].question and asked_next:
+    same_language = turn.state.locale == locale
+    if turn.messages and turn.messages[-1].question and asked_next and same_language:
         turn.messages[-1:] = asked_next
     turn.messages[:0] = before
 
 
+def hear_first_words(turn: Turn, text: str) -> None:
+    """Somebody wrote before we said anything: what was said follows the greeting."""
+    _hear_rest(turn, text, turn.state.locale, "")
+
+
 def _keep_comment(turn: Turn, step_id: str, rest: str) -> None:
     """What was said along with an answer is feedback; it is kept beside the answer."""
+    if not step_id:
+        return
     if len(rest) >= SHORTEST_COMMENT and turn.script.steps[step_id].ask is not AskKind.IDENTITY:
         turn.effect(Recorded(f"{turn.script.result_name(step_id)}_comment", rest, step_id))
 
@@ -84,7 +113,7 @@ def _identity(turn: Turn, last4: str) -> bool:
         return False
     turn.effect(IdentityChecked(passed=False))
     turn.tell("identity_failed")
-    state.resume_at = END
+    state.resume_at = ""  # nothing may be asked of somebody who is not known to be the person
     state.step, state.pending = "", 0
     hand_off(turn, HandoffReason.IDENTITY_FAILED)
     return False

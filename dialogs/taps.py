@@ -25,7 +25,7 @@ from dialogs.script import AskKind, HandoffReason
 from dialogs.state import Asked, AskedKind
 from dialogs.take import take_answer
 from dialogs.turn import DONE, Turn, ask_again, show_question
-from dialogs.walk import hand_off
+from dialogs.walk import hand_off, schedule_reminder
 
 
 def tapped(turn: Turn, event: Tapped) -> None:
@@ -35,6 +35,8 @@ def tapped(turn: Turn, event: Tapped) -> None:
             ask_again(turn) if turn.waits else turn.tell("nothing_pending")
         return
     assert event.serial is not None
+    if asked.data.get("used"):
+        return  # an offer tapped twice
     if turn.state.opted_out and asked.kind is not AskedKind.START:
         offer_start(turn)
         return
@@ -51,12 +53,12 @@ def _tapped_answer(turn: Turn, serial: int, asked: Asked, value: Any) -> None:
         return
     if turn.waits and asked.step == state.step:
         resume(turn)
-        if turn.step.ask is AskKind.CHOICES and value is not None:
-            _picked(turn, value)
+        if turn.step.ask is AskKind.CHOICES and isinstance(value, str):
+            picked(turn, value)
         else:
             take_answer(turn, value, "")
         return
-    if serial == state.answered or (asked.kind is AskedKind.CANDIDATES and asked.data.get("used")):
+    if serial == state.answered:
         return  # the same question tapped twice: it is answered, nothing more to say
     name = turn.script.result_name(asked.step)
     if value is None or state.answers.get(name) == value or value == DONE:
@@ -64,60 +66,65 @@ def _tapped_answer(turn: Turn, serial: int, asked: Asked, value: Any) -> None:
     if name not in state.answers:
         ask_again(turn) if turn.waits else turn.tell("nothing_pending")
         return
+    if turn.script.steps[asked.step].ask is AskKind.CHOICES and isinstance(value, str):
+        if value in state.answers[name]:
+            return
+        value = [*state.answers[name], value]
     offer_change(turn, asked.step, value)
 
 
-def _picked(turn: Turn, value: str) -> None:
+def picked(turn: Turn, value: str) -> None:
     """One more of several answers; `DONE` closes the question."""
     state = turn.state
     before = state.asked[str(state.pending)]
-    picked = list(before.data.get("picked", []))
+    chosen = list(before.data.get("picked", []))
     if value == DONE:
-        take_answer(turn, picked, "")
+        take_answer(turn, chosen, "")
         return
-    if value not in picked:
-        picked.append(value)
-    left = [choice.value for choice in turn.step.options if choice.value not in picked]
+    if value not in chosen:
+        chosen.append(value)
+    left = [choice.value for choice in turn.step.options if choice.value not in chosen]
     if not left:
-        take_answer(turn, picked, "")
+        take_answer(turn, chosen, "")
         return
-    asked = Asked(AskedKind.QUESTION, state.step, [DONE, *left], {"picked": picked})
+    asked = Asked(AskedKind.QUESTION, state.step, [DONE, *left], {"picked": chosen})
     state.pending = state.remember(asked)
-    show_question(turn, turn.phrase("picked", picked=say_value(turn, turn.step, picked)))
+    show_question(turn, turn.phrase("picked", picked=say_value(turn, turn.step, chosen)))
+    schedule_reminder(turn)
 
 
 def _tapped_aside(turn: Turn, asked: Asked, index: int) -> None:
-    value = asked.values[index]
-    if asked.data.get("used"):
-        return
+    value, mode = asked.values[index], turn.context.mode
     asked.data["used"] = True
     turn.state.offer = 0
     match asked.kind:
         case AskedKind.HELPFUL:
             _helped(turn, asked.data["article"], helpful=value)
-        case AskedKind.CLARIFY:
-            _clarified(turn, asked, value, index)
         case AskedKind.START:
             start_again(turn)
         case AskedKind.STOP if value:
             stop(turn)
+        case AskedKind.CLARIFY if mode is not Mode.HUMAN:
+            _clarified(turn, asked, value, index)
+        case _ if mode is not Mode.BOT:
+            turn.effect(Muted())
         case AskedKind.LATER if turn.waits:
             come_back(turn, later_moment(turn, value))
-        case AskedKind.PERSON if value and turn.context.mode is Mode.BOT:
+        case AskedKind.PERSON if value:
             hand_off(turn, HandoffReason(asked.data["reason"]))
         case AskedKind.CHANGE if value:
             correct(turn, asked.step, asked.data["value"])
         case AskedKind.CHANGE:
             turn.tell("change_kept")
             ask_again(turn)
-        case _ if turn.context.mode is Mode.BOT:
-            ask_again(turn) if turn.waits else turn.tell("nothing_pending")
         case _:
-            turn.effect(Muted())
+            ask_again(turn) if turn.waits else turn.tell("nothing_pending")
 
 
 def _helped(turn: Turn, article: str, *, helpful: bool) -> None:
     turn.effect(Helped(article, helpful))
+    if turn.context.mode is Mode.HUMAN:
+        return
     if helpful:
         turn.tell("helped")
     else:

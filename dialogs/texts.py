@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from babel.dates import format_datetime, format_time
-from liquid import BoundTemplate, Environment, StrictUndefined
+from liquid import BoundTemplate, Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError
 from ruamel.yaml import YAML
 
@@ -29,7 +29,7 @@ class _LimitedEnvironment(Environment):
 
 @cache
 def _environment() -> Environment:
-    environment = _LimitedEnvironment(undefined=StrictUndefined)
+    environment = _LimitedEnvironment(undefined=FalsyStrictUndefined)
     for name in set(environment.filters) - FILTERS_KEPT:
         del environment.filters[name]  # no clock, no markup: values stay what they are
     return environment
@@ -53,8 +53,23 @@ def render_text(template: str, values: Mapping[str, Any]) -> str:
         return template
     try:
         return compiled.render(**values)
+    except UnicodeEncodeError:  # half a character from a platform: Liquid counts UTF-8
+        return compiled.render(**_whole(values))
     except LiquidError as error:
         raise TextError(str(error).splitlines()[0]) from None
+
+
+def _whole(value: Any) -> Any:
+    """The value with halves of characters replaced."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case Mapping():
+            return {key: _whole(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_whole(item) for item in value]
+        case _:
+            return value
 
 
 @cache
@@ -87,3 +102,16 @@ def say_moment(moment: datetime, now: datetime, locale: str) -> str:
         return phrases(locale)["today_at" if days == 0 else "tomorrow_at"].replace("{time}", clock)
     pattern = {"zh": "M月d日EEE HH:mm"}.get(locale, "EEE, d MMM, HH:mm")
     return format_datetime(moment, pattern, locale=locale)
+
+
+def text_names(template: str) -> tuple[str, ...]:
+    """The names that a template looks up, dotted (`person.name`), in order. Raises TextError."""
+    compiled = compile_text(template)
+    if compiled is None:
+        return ()
+    found = [
+        ".".join(str(part) for part in variable.segments[:2])
+        for variables in compiled.analyze().globals.values()
+        for variable in variables
+    ]
+    return tuple(dict.fromkeys(found))

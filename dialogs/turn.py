@@ -46,7 +46,11 @@ class Turn:
             person = self.context.person
             self._values[locale] = {
                 **self.context.company(locale),
-                "person": {**person.fields, "name": person.name},
+                "person": {
+                    name: value
+                    or None  # Liquid takes an empty text for true, and nothing for false
+                    for name, value in {**person.fields, "name": person.name}.items()
+                },
             }
         return {**self._values[locale], "answers": self.state.answers}
 
@@ -54,8 +58,10 @@ class Turn:
         return phrase(key, self.state.locale, {**self.values(), **more})
 
     def text(self, text: Text) -> str:
-        """A script's text in the conversation's locale, else in the script's first one."""
-        template = text.get(self.state.locale) or text[self.script.locales[0]]
+        """A script's text in the conversation's locale, else in the first one that there is."""
+        template = text.get(self.state.locale) or text.get(self.script.locales[0])
+        if template is None:
+            template = next(iter(text.values()))
         return render_text(template, self.values())
 
     def say(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dialogs.effects import Ended, HandOff, Offered, Recorded, Schedule, StepPassed
+from dialogs.effects import Ended, HandOff, Offered, Recorded, Schedule, StepPassed, Withdrawn
 from dialogs.events import TimerKind
 from dialogs.script import END, HandoffReason, Step
 from dialogs.state import FollowupOutcome, Status, Visit
@@ -24,6 +24,7 @@ def begin(turn: Turn) -> None:
 def enter(turn: Turn, step_id: str, *, replay: bool = False) -> None:
     """Go on from this step. With `replay` (after a correction) nothing already said is said
     again, and a question that is already answered is passed with its answer."""
+    turn.state.resume_replay = replay
     turn.state.step, turn.state.pending = "", 0
     seen: set[str] = set()
     for _ in range(LONGEST_WALK):
@@ -34,6 +35,8 @@ def enter(turn: Turn, step_id: str, *, replay: bool = False) -> None:
         seen.add(step_id)
         if step.when is not None and not step.when.holds(turn.state.answers):
             _visit(turn, step_id, Visit.PASSED)
+            if replay:
+                withdraw(turn, step_id)
             step_id = step.next or END
         elif step.ask is None:
             if not (again and turn.state.visited(step_id)) and not _speak(turn, step_id, step):
@@ -46,10 +49,16 @@ def enter(turn: Turn, step_id: str, *, replay: bool = False) -> None:
             step_id = turn.script.after(step_id, None)
         else:
             ask(turn, step_id)
-            if step.remind is not None and step.remind.times:
-                turn.effect(Schedule(TimerKind.REMIND, turn.state.pending, after=step.remind.after))
+            schedule_reminder(turn)
             return
     finish(turn, FollowupOutcome.COMPLETED)
+
+
+def schedule_reminder(turn: Turn) -> None:
+    """Remind of the pending question when it stays unanswered, as often as its step says."""
+    remind = turn.step.remind
+    if remind is not None and turn.state.reminders < remind.times:
+        turn.effect(Schedule(TimerKind.REMIND, turn.state.pending, after=remind.after))
 
 
 def record(turn: Turn, value: Any) -> str:
@@ -70,10 +79,19 @@ def record(turn: Turn, value: Any) -> str:
     return turn.script.after(step_id, value)
 
 
+def withdraw(turn: Turn, step_id: str) -> None:
+    """Take back the answer of a step that a correction took off the path."""
+    name = _name(turn, step_id)
+    if name in turn.state.answers and turn.script.names.get(name) == step_id:
+        del turn.state.answers[name]
+        turn.effect(Withdrawn(name, step_id))
+
+
 def hand_off(turn: Turn, reason: HandoffReason) -> None:
     """Give the conversation to a person and say what happens next and when."""
     turn.state.handed_off = True
     turn.state.waiting_told = False
+    turn.state.misses = 0
     duty, now = turn.context.duty, turn.context.now
     if duty.open:
         then = turn.phrase("next_open")

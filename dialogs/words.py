@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
+from channels.text import fold
 from dialogs.answers import read_answer, say_value
 from dialogs.asides import (
+    RULE,
     STRONG,
     answer_question,
     ask_stop,
+    explain_why,
     hand_off_if_strong,
+    is_criticism,
     looks_like_question,
     offer_start,
     resume,
+    split_question,
     start_again,
     stop,
     take_intent,
+    worth_a_guess,
 )
 from dialogs.context import Mode
-from dialogs.corrections import correct_by_edit
+from dialogs.corrections import correct_by_edit, corrects_another
 from dialogs.effects import Muted
 from dialogs.events import Said
 from dialogs.intents import Detected, Intent, is_ambiguous_stop, is_start_word
 from dialogs.offers import said_to_offer
-from dialogs.replies.base import Reading
+from dialogs.replies.base import Problem, Reading
+from dialogs.replies.choice import read_choice
 from dialogs.replies.free_text import read_free_text
-from dialogs.script import AskKind
+from dialogs.script import AskKind, Step
 from dialogs.state import Asked, AskedKind, Status
-from dialogs.take import miss, take_answer
-from dialogs.turn import Turn, read_context
+from dialogs.take import hear_first_words, miss, take_answer
+from dialogs.taps import picked
+from dialogs.turn import DONE, Turn, question_labels, read_context
+from dialogs.walk import begin
 
+_WORDED = (AskKind.CHOICE, AskKind.CHOICES, AskKind.RATING)
+SURE = 0.7  # the score of a wish from which a guess is a good one
 LONGEST_TEXT = 4000  # characters of one message that are read; the rest is dropped and said so
 
 
@@ -51,10 +62,19 @@ def said(turn: Turn, event: Said) -> None:
         return
     if turn.waits:
         _said_to_question(turn, text, intents)
+    elif turn.state.status is Status.NEW:
+        _said_first(turn, text, intents)
     elif not (
-        take_intent(turn, intents) or said_to_offer(turn, text) or answer_question(turn, text)
+        take_intent(turn, intents, text) or said_to_offer(turn, text) or answer_question(turn, text)
     ):
         turn.tell("after_end" if turn.state.status is Status.ENDED else "nothing_pending")
+
+
+def _said_first(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
+    """The person writes before we do: who this is comes first, then what was said."""
+    begin(turn)
+    if not hand_off_if_strong(turn, intents):
+        hear_first_words(turn, text)
 
 
 def _about_stopping(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
@@ -91,39 +111,108 @@ def _said_to_question(turn: Turn, text: str, intents: tuple[Detected, ...]) -> N
     if step.ask is AskKind.TEXT:
         _said_freely(turn, text, intents)
         return
-    reading = read_answer(turn, step, text)
+    if _one_more(turn, text) or corrects_another(turn, text, intents):
+        return
+    reading = _by_number(turn, text, read_answer(turn, step, text))
+    intents = _beside_answer(step, reading, intents)
     if reading.value is not None:
         take_answer(turn, reading.value, reading.rest, intents)
     elif len(reading.candidates) > 1:
         _which_one(turn, reading)
-    elif take_intent(turn, intents):
+    elif take_intent(turn, intents, text):
         pass
-    elif _wants_to_skip(turn, text):
+    elif reading.problem == Problem.SKIPPED or _wants_to_skip(turn, text):
         take_answer(turn, None, "")
     elif reading.problem:
         miss(turn, reading.problem)
-    elif not (said_to_offer(turn, text) or answer_question(turn, text)):
+    elif not (said_to_offer(turn, text) or explain_why(turn, text) or answer_question(turn, text)):
         miss(turn, "")
+
+
+def _beside_answer(
+    step: Step, reading: Reading[Any], intents: tuple[Detected, ...]
+) -> tuple[Detected, ...]:
+    """What is said beside the answer: an option's own words are no wish and no complaint, and a
+    low rating in words is a rating. A guess counts for nothing where the reader took all there is."""
+    if reading.value is None:
+        return intents
+    if not worth_a_guess(reading.rest):
+        intents = tuple(found for found in intents if found.score >= RULE)
+    if step.ask not in _WORDED:
+        return intents
+    outside = [i for i in intents if i.evidence not in reading.evidence]
+    if step.ask is AskKind.RATING:
+        outside = [i for i in intents if i in outside or i.intent is not Intent.COMPLAINT]
+    return tuple(outside)
+
+
+def _by_number(turn: Turn, text: str, reading: Reading[Any]) -> Reading[Any]:
+    """A bare number that no reader took means the option in that place, "skip" included."""
+    number = fold(text).text.strip(" .)、。")
+    if reading.value is not None or reading.candidates or not number.isdecimal():
+        return reading
+    values = turn.state.asked[str(turn.state.pending)].values
+    if len(number) > 2 or not 1 <= int(number) <= len(values):
+        return reading
+    value = values[int(number) - 1]
+    return Reading(problem=Problem.SKIPPED) if value is None else Reading(value, evidence=text)
+
+
+def _one_more(turn: Turn, text: str) -> bool:
+    """Words while several answers are being picked: one more of those left, or "that's all"."""
+    asked = turn.state.asked[str(turn.state.pending)]
+    if turn.step.ask is not AskKind.CHOICES or not asked.data.get("picked"):
+        return False
+    context, labels = read_context(turn), question_labels(turn)
+    if read_free_text(text, context).problem == Problem.SKIPPED:
+        picked(turn, DONE)
+        return True
+    reading = read_choice(text, labels, context)
+    if reading.value is None:
+        return False
+    picked(turn, asked.values[reading.value])
+    return True
 
 
 def _said_freely(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     """A question for free text: wishes and questions come first, what is left is the answer."""
-    strong = any(found.intent in STRONG for found in intents)
-    if strong:
-        take_answer(turn, text, "", intents)
-        return
-    if intents and take_intent(turn, intents):
+    if corrects_another(turn, text, intents):
         return
     if _wants_to_skip(turn, text):
         take_answer(turn, None, "")
         return
-    if looks_like_question(text) and len(text) < 200 and answer_question(turn, text):
+    intents = tuple(found for found in intents if not _is_answer(turn.step, text, found))
+    strong = any(found.intent in STRONG for found in intents)
+    if strong:
+        take_answer(turn, text, "", intents)
         return
-    value = read_answer(turn, turn.step, text).value
+    if intents and take_intent(turn, intents, text):
+        return
+    if explain_why(turn, text):
+        return
+    answer, question = split_question(text)
+    if question and not answer and answer_question(turn, question):
+        return
+    value = read_answer(turn, turn.step, answer or text).value
     if value is None:
         miss(turn, "")
     else:
-        take_answer(turn, value, "")
+        take_answer(turn, value, question if answer else "")
+
+
+def _is_answer(step: Step, text: str, found: Detected) -> bool:
+    """Whether what looks like a wish is part of the answer to a question for free text."""
+    match found.intent:
+        case Intent.CORRECT:
+            return True  # one that names an earlier answer was taken already
+        case Intent.REPEAT | Intent.HELP:
+            return 2 * len(found.evidence) < len(text)  # "the fee page is unclear to me"
+        case Intent.COMPLAINT:
+            return step.candid and is_criticism(found)
+        case Intent.HUMAN:
+            return step.candid and found.score < SURE
+        case _:
+            return False
 
 
 def _wants_to_skip(turn: Turn, text: str) -> bool:
