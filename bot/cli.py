@@ -6,11 +6,15 @@ import typer
 
 from bot.commands.admin import admin_app, keys_app
 from bot.commands.bench import bench_app
+from bot.commands.channel import channel_app
+from bot.commands.doctor import doctor
 from bot.commands.kb import kb_app
 from bot.commands.people import followup_app, people_app
 from bot.commands.read import read
+from bot.commands.report import report_app
 from bot.commands.script import script_app
 from bot.commands.serve import demo, migrate, serve
+from bot.commands.simulate import simulate
 from bot.commands.talk import talk
 from bot.logs import configure_logs
 
@@ -31,11 +35,15 @@ app.command()(serve)
 app.command()(migrate)
 app.command()(talk)
 app.command()(read)
+app.command()(simulate)
+app.command()(doctor)
 app.add_typer(script_app, name="script")
 app.add_typer(people_app, name="people")
 app.add_typer(followup_app, name="followup")
 app.add_typer(kb_app, name="kb")
 app.add_typer(bench_app, name="bench")
+app.add_typer(report_app, name="report")
+app.add_typer(channel_app, name="channel")
 app.add_typer(admin_app, name="admin")
 app.add_typer(keys_app, name="keys")
 
