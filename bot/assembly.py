@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -14,16 +15,19 @@ from bot.company import Company
 from bot.knowledge import open_knowledge
 from bot.pipeline.bus.local import LocalBus
 from bot.scripts import open_scripts
-from bot.services import Services
+from bot.services import DetectIntents, Services
 from bot.settings import Settings, TelegramMode
 from bot.store.database import Database
 from bot.store.opening import open_vault
 from bot.store.schema import migrate, require_migrated
 from channels.base import Channel
-from dialogs.intents import IntentDetector
+from dialogs.intents import Detected, IntentDetector
 from dialogs.lexicons import bundled_lexicons
 
 log = structlog.get_logger()
+
+SHORT_REPLY = 8  # characters; no name, number or address that says whose it is
+SHORT_REPLIES = 4096
 
 
 @asynccontextmanager
@@ -62,7 +66,7 @@ async def open_services(
             company=company,
             knowledge=knowledge,
             scripts=await open_scripts(db, clock, scripts),
-            detect_intents=_detector(knowledge.phrasings).detect,
+            detect_intents=_detector(knowledge.phrasings),
             bus=LocalBus(),
         )
         services.channels.update(make_channels(settings))
@@ -71,8 +75,15 @@ async def open_services(
         await db.dispose()
 
 
-def _detector(neutral: tuple[str, ...]) -> IntentDetector:
-    return IntentDetector.from_lexicons(bundled_lexicons(), neutral)
+def _detector(neutral: tuple[str, ...]) -> DetectIntents:
+    """Detects intents; the short replies that everybody writes ("4", "好的") are decided once."""
+    detect = IntentDetector.from_lexicons(bundled_lexicons(), neutral).detect
+    short = lru_cache(SHORT_REPLIES)(detect)
+
+    def detected(text: str, locale: str) -> tuple[Detected, ...]:
+        return (short if len(text) <= SHORT_REPLY else detect)(text, locale)
+
+    return detected
 
 
 def make_channels(settings: Settings) -> dict[str, Channel]:

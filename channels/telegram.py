@@ -39,7 +39,8 @@ from channels.base import (
 )
 from channels.message import Address, Caps, Incoming, Outgoing
 from channels.telegram_api import TelegramApi
-from channels.telegram_render import CAPS, render_message
+from channels.telegram_caps import CAPS
+from channels.telegram_render import render_message
 from channels.telegram_updates import ALLOWED_UPDATES, START_PAYLOAD, parse_update
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  the header's name, not its value

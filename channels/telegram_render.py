@@ -11,27 +11,9 @@ import regex
 from aiogram.methods import SendMessage
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
-from channels.message import Caps, Option, Outgoing, TextUnit
+from channels.message import Option, Outgoing
+from channels.telegram_caps import CAPS
 from channels.text import split, truncate
-
-CAPS = Caps(
-    # Bot API sendMessage: 1–4096 characters after entity parsing. UTF-16 units are never fewer than
-    # characters, however the server counts, and are what its own entity offsets are in.
-    text_max=4096,
-    text_unit=TextUnit.UTF16,
-    # Undocumented, "reply markup is too long" above it: python-telegram-bot
-    # InlineKeyboardMarkupLimit.TOTAL_BUTTON_NUMBER.
-    buttons_max=100,
-    # Not a limit of Telegram: what a row of its own shows in full on a 360 px screen, in Latin letters.
-    label_max=34,
-    label_unit=TextUnit.GRAPHEME,
-    # Bot API InlineKeyboardButton: callback_data 1–64 bytes.
-    token_max_bytes=64,
-    edits_in=True,
-    # Bot API sendChatAction: shown for 5 seconds or less.
-    typing_refresh_s=4.0,
-    start_link=True,
-)
 
 # Undocumented: a keyboard above about 10 kB is refused as "reply markup is too long"
 # (tginfo/Telegram-Limits issue 187). Counted as the JSON that aiogram sends, with a reserve.

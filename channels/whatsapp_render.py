@@ -40,6 +40,9 @@ CAPS = Caps(
     joins_texts=True,  # ≈1 message per 6 s to one person, else 131056 (CHANNELS 1.3)
     business_may_start=True,  # with an approved template and an opt-in (CHANNELS 1.3)
     start_link=True,  # wa.me (CHANNELS 3)
+    rate_per_s=80.0,  # messages of one number (CHANNELS 1.3)
+    chat_rate_per_s=1 / 6,  # the pair limit (CHANNELS 1.3)
+    chat_burst=10,  # a conversation's replies may come faster for a while; 131056 tells when not
 )
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")

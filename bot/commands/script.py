@@ -120,7 +120,7 @@ def _company(path: Path | None) -> Company:
 
 
 def _caps() -> Mapping[str, Caps]:
-    from channels.telegram_render import CAPS as TELEGRAM
+    from channels.telegram_caps import CAPS as TELEGRAM
     from channels.webchat import CAPS as WEBCHAT
     from channels.whatsapp_render import CAPS as WHATSAPP
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels.message import Option, Outgoing
-from channels.telegram_render import CAPS, render_message
+from channels.telegram_caps import CAPS
+from channels.telegram_render import render_message
 from channels.text import measure
 from tests.fakes.telegram_markup import read_keyboard, shown_text, utf16_length
 

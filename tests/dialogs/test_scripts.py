@@ -9,7 +9,7 @@ import pytest
 
 from bot.company import Company
 from bot.safety.guard import check_outgoing
-from channels.telegram_render import CAPS as TELEGRAM
+from channels.telegram_caps import CAPS as TELEGRAM
 from channels.webchat import CAPS as WEBCHAT
 from channels.whatsapp_render import CAPS as WHATSAPP
 from dialogs.lint import House, lint
