@@ -7,15 +7,18 @@ from urllib.parse import quote, urlsplit
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from bot.api.v1 import create_api
 from bot.desk import pages as desk
+from bot.reports import pages as results
 from bot.runtime import Runtime
 from bot.services import Services
 from bot.settings import LOOPBACK
 from bot.web import chat, faq, hooks, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
+from bot.web.problem_page import on_http_error
 
 
 class KeptStatic(StaticFiles):
@@ -24,6 +27,8 @@ class KeptStatic(StaticFiles):
     async def get_response(self, path: str, scope: object) -> Response:
         response = await super().get_response(path, scope)  # type: ignore[arg-type]
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        # Other sites load the widget as a module, which browsers fetch with CORS.
+        response.headers["access-control-allow-origin"] = "*"
         return response
 
 
@@ -46,10 +51,12 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
         chat.router,
         desk.router,
         faq.router,
+        results.router,
         hooks.router,
     ):
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
+    app.add_exception_handler(HTTPException, on_http_error)
     api = create_api()
     api.state.services = services
     app.mount("/api/v1", api)

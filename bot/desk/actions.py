@@ -20,14 +20,18 @@ from bot.store.tables import audit, case, conversation, inbox, message, outbox, 
 from bot.store.vault import PersonKey
 
 LONGEST_REPLY = 4000  # characters; the smallest text limit of our channels is 4096
+# What "send again" may take up. Nothing repeats an unknown outcome by itself; a person may.
+RESENDABLE = frozenset({SendStatus.FAILED, SendStatus.DROPPED, SendStatus.UNKNOWN})
 
 
 class DeskError(Exception):
-    """The action cannot be done. `code` is a stable word, the text says what to do."""
+    """The action cannot be done. `code` is a stable word, the text says what to do; `name` is the
+    colleague who has the case, where that is the reason."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, name: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.name = name
 
 
 class ForbiddenTextError(DeskError):
@@ -67,15 +71,16 @@ async def claim(services: Services, case_id: str, who: User) -> None:
     """Take a waiting case: exactly one agent wins. Raises DeskError `taken` naming the winner."""
     now = services.clock.now()
     async with services.db.write() as conn:
+        # The conversation first, as in every other action: two orders could meet in a deadlock.
+        held = await _lock(conn, case_id)
         won = await conn.execute(
             update(case)
             .where(case.c.id == case_id, case.c.status == "queued")
             .values(status="claimed", agent_id=who.id, claimed_at=now)
         )
-        held = await _lock(conn, case_id)
         if won.rowcount == 0 and held.agent_id != who.id:
             name = held.agent_name or held.status
-            raise DeskError("taken", f"this case was taken by {name}")
+            raise DeskError("taken", f"this case was taken by {name}", held.agent_name or "")
         if won.rowcount:
             await _set_control(conn, held, Act.CLAIM)
             await _write_down(conn, held, who, "claimed", now)
@@ -90,11 +95,7 @@ async def reply(
     `seen` is the newest message on the agent's screen. Raises ForbiddenTextError, StaleScreenError
     (unless `anyway`), DeskError `taken`, `empty` or `too_long`.
     """
-    text = text.strip()
-    if not text:
-        raise DeskError("empty", "write something first")
-    if len(text) > LONGEST_REPLY:
-        raise DeskError("too_long", f"at most {LONGEST_REPLY} characters; this has {len(text)}")
+    text = _written(text)
     violations = check_outgoing(text, services.company.domains)
     if violations:
         raise ForbiddenTextError(violations)
@@ -108,8 +109,8 @@ async def reply(
         epoch = await _set_control(conn, held, Act.HUMAN_WRITES)
         if held.status == "queued":
             await _take(conn, held, who, now)
-        keys = await services.vault.keys(conn, [held.person_id])
-        sent = await _insert_text(conn, keys[held.person_id], held, who, text, epoch, now)
+        key = await _key(conn, services, held)
+        sent = await _insert_text(conn, key, held, who, text, epoch, now)
         if held.first_reply_at is None:
             await conn.execute(update(case).where(case.c.id == held.id).values(first_reply_at=now))
     await services.bus.publish(Topic.SENDS, [held.conversation_id])
@@ -119,32 +120,36 @@ async def reply(
 
 async def write_note(services: Services, case_id: str, who: User, text: str) -> None:
     """A private note: a line of the transcript that has no outbox row, so no channel can get it."""
-    text = text.strip()
-    if not text:
-        raise DeskError("empty", "write something first")
+    text = _written(text)
     now = services.clock.now()
     async with services.db.write() as conn:
         held = await _lock(conn, case_id)
-        keys = await services.vault.keys(conn, [held.person_id])
-        await conn.execute(
-            insert(message), _line(keys[held.person_id], held, who, text, now, Author.NOTE)
-        )
+        key = await _key(conn, services, held)
+        await conn.execute(insert(message), _line(key, held, who, text, now, Author.NOTE))
     await services.told([held.conversation_id])
 
 
-async def give_back(services: Services, case_id: str, who: User, *, resume: bool) -> None:
-    """Let the bot go on at the question where it stopped, or end politely."""
-    kind = InboxKind.GIVEN_BACK
-    await _end(services, case_id, who, Act.GIVE_BACK, "given_back", kind, {"resume": resume})
+async def give_back(
+    services: Services, case_id: str, who: User, *, resume: bool, seen: int | None = None
+) -> None:
+    """Let the bot go on at the question where it stopped, or end politely.
+
+    With `seen`, the newest message on the agent's screen, StaleScreenError if there is a newer one.
+    """
+    ending = _Ending(Act.GIVE_BACK, "given_back", InboxKind.GIVEN_BACK, {"resume": resume})
+    await _end(services, case_id, who, ending, seen)
 
 
-async def resolve(services: Services, case_id: str, who: User) -> None:
-    """Close the case; the follow-up ends as handed off."""
-    await _end(services, case_id, who, Act.RESOLVE, "resolved", InboxKind.RESOLVED, {})
+async def resolve(services: Services, case_id: str, who: User, *, seen: int | None = None) -> None:
+    """Close the case; the follow-up ends as handed off. `seen` as in `give_back`."""
+    await _end(
+        services, case_id, who, _Ending(Act.RESOLVE, "resolved", InboxKind.RESOLVED, {}), seen
+    )
 
 
 async def resend(services: Services, case_id: str, who: User, message_id: int) -> None:
-    """Try a failed text of an agent again. Raises DeskError `not_failed`."""
+    """Try a text of an agent again that failed, or of which nobody can tell whether it arrived.
+    Raises DeskError `not_failed`."""
     async with services.db.write() as conn:
         held = await _lock(conn, case_id)
         _own(held, who)
@@ -158,7 +163,7 @@ async def resend(services: Services, case_id: str, who: User, message_id: int) -
             .where(
                 outbox.c.id == row,
                 outbox.c.author == str(Author.AGENT),
-                outbox.c.status.in_([str(SendStatus.FAILED), str(SendStatus.DROPPED)]),
+                outbox.c.status.in_([str(status) for status in RESENDABLE]),
             )
             .values(
                 status=str(SendStatus.PENDING),
@@ -171,31 +176,39 @@ async def resend(services: Services, case_id: str, who: User, message_id: int) -
         if done.rowcount == 0:
             raise DeskError("not_failed", "this text did not fail; nothing was sent again")
     await services.bus.publish(Topic.SENDS, [held.conversation_id])
+    await services.told([held.conversation_id])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a case ends, and what the bot is told about it."""
+
+    act: Act
+    status: str
+    kind: InboxKind
+    payload: dict[str, Any]
 
 
 async def _end(
-    services: Services,
-    case_id: str,
-    who: User,
-    act: Act,
-    status: str,
-    kind: InboxKind,
-    payload: dict[str, Any],
+    services: Services, case_id: str, who: User, ending: _Ending, seen: int | None
 ) -> None:
-    now = services.clock.now()
+    now, status = services.clock.now(), ending.status
     async with services.db.write() as conn:
         held = await _lock(conn, case_id)
         if held.status not in ("queued", "claimed"):
             return
         _own(held, who)
+        unseen = await _newer(conn, held, seen) if seen is not None else 0
+        if unseen:
+            raise StaleScreenError(unseen)
         if held.status == "queued":
             await _take(conn, held, who, now)
         await conn.execute(
             update(case).where(case.c.id == case_id).values(status=status, ended_at=now)
         )
-        await _set_control(conn, held, act)
+        await _set_control(conn, held, ending.act)
         await _write_down(conn, held, who, status, now)
-        keys = await services.vault.keys(conn, [held.person_id])
+        key = await _key(conn, services, held)
         await conn.execute(
             insert(inbox),
             {
@@ -203,8 +216,8 @@ async def _end(
                 "external_id": f"{case_id}:{status}",
                 "conversation_id": held.conversation_id,
                 "person_id": held.person_id,
-                "kind": str(kind),
-                "payload": keys[held.person_id].seal(orjson.dumps(payload).decode()),
+                "kind": str(ending.kind),
+                "payload": key.seal(orjson.dumps(ending.payload).decode()),
                 "received_at": now,
             },
         )
@@ -249,9 +262,27 @@ async def _lock(conn: AsyncConnection, case_id: str) -> _Case:
     )
 
 
+async def _key(conn: AsyncConnection, services: Services, held: _Case) -> PersonKey:
+    """The person's data key. Raises DeskError `erased`."""
+    keys = await services.vault.keys(conn, [held.person_id])
+    if held.person_id not in keys:
+        raise DeskError("erased", "this person's data was erased; nothing can be written any more")
+    return keys[held.person_id]
+
+
+def _written(text: str) -> str:
+    """The text without blank ends. Raises DeskError `empty` or `too_long`."""
+    text = text.strip()
+    if not text:
+        raise DeskError("empty", "write something first")
+    if len(text) > LONGEST_REPLY:
+        raise DeskError("too_long", f"at most {LONGEST_REPLY} characters; this has {len(text)}")
+    return text
+
+
 def _own(held: _Case, who: User) -> None:
     if held.status == "claimed" and held.agent_id != who.id:
-        raise DeskError("taken", f"this case is with {held.agent_name}")
+        raise DeskError("taken", f"this case is with {held.agent_name}", held.agent_name or "")
     if held.status not in ("queued", "claimed"):
         raise DeskError("ended", "this case is closed")
 

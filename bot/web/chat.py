@@ -7,7 +7,9 @@ lost or doubled by a network cut.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -18,6 +20,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.pipeline.ingress import OverloadedError
 from bot.safety.throttle import Throttle
@@ -30,6 +33,9 @@ from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 
 router = APIRouter()
 ACCOUNT = "webchat:main"
+LARGEST_START = 64  # characters of a start token; ours have 32
+LARGEST_NUMBER = 2**31 - 1  # of the feed
+PAGE = 200  # messages read from the feed at once
 LARGEST_BODY = 256 * 1024  # bytes; a message of 50,000 Chinese characters as JSON fits
 HEARTBEAT_S = 15.0
 REOPENED_AFTER = timedelta(minutes=30)  # a reload within it is no new opening of the chat
@@ -54,7 +60,7 @@ async def preflight(rest: str, request: Request, services: ServicesOf) -> Respon
 async def open_session(request: Request, services: ServicesOf) -> Response:
     """Begin or resume: `{start?, locale?}`, with the token in Authorization when resuming."""
     if not _allowed_origin(request, services):
-        return _problem(request, services, 403, "this site may not embed the chat")
+        return _problem(request, services, 403, NOT_HERE)
     data = await _json(request)
     if data is None:
         return _problem(request, services, 400, "the body is no JSON object, or too large")
@@ -67,13 +73,15 @@ async def open_session(request: Request, services: ServicesOf) -> Response:
         token, found = await _make_session(services, data)
     else:
         token = _bearer(request)
-    start = data.get("start") if isinstance(data.get("start"), str) else ""
+    start = data.get("start")
+    if not isinstance(start, str) or not _PLAIN.fullmatch(start) or len(start) > LARGEST_START:
+        start = ""
     if start or await _is_opening(services, found):
         opened = f"start:{start}" if start else f"open:{services.clock.now():%Y%m%d%H%M}"
         failed = await _accept(
             request,
             services,
-            _incoming(services, found, IncomingKind.START, opened, token=start or ""),
+            _incoming(services, found, IncomingKind.START, opened, token=start),
         )
         if failed is not None:
             return failed
@@ -84,6 +92,8 @@ async def open_session(request: Request, services: ServicesOf) -> Response:
 @router.post("/w/v1/messages")
 async def send(request: Request, services: ServicesOf) -> Response:
     """`{client_id, text | token | media}`; 202 after the commit, the same again for a repetition."""
+    if not _allowed_origin(request, services):
+        return _problem(request, services, 403, NOT_HERE)
     found = await _session(request, services)
     if found is None:
         return _problem(request, services, 401, "the chat's session is over; open it again")
@@ -104,33 +114,37 @@ async def send(request: Request, services: ServicesOf) -> Response:
 @router.get("/w/v1/events")
 async def events(request: Request, services: ServicesOf, after: int = 0) -> Response:
     """The feed from number `after` on, as server-sent events that do not end."""
+    if not _allowed_origin(request, services):
+        return _problem(request, services, 403, NOT_HERE)
     found = await _session(request, services)
     if found is None:
         return _problem(request, services, 401, "the chat's session is over; open it again")
-    stream = _feed(request, services, found, max(0, after))
+    stream = _feed(request, services, found, min(max(0, after), LARGEST_NUMBER))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     response = StreamingResponse(stream, media_type="text/event-stream", headers=headers)
     return _with_cors(request, services, response)
 
 
+NOT_HERE = "this site may not embed the chat"
+_PLAIN = re.compile(r"[\x21-\x7e]*")  # what an id or a token of a client may be written in
 _JSON = {"content-type": "application/json", "cache-control": "no-store"}
 
 
 async def _feed(
     request: Request, services: Services, found: Mapping[str, Any], after: int
 ) -> AsyncIterator[bytes]:
-    conversation_id = await _conversation_of(services, found)
     yield b": ready\n\n"
-    async with services.live.subscribe(conversation_id or found["visitor"]) as changes:
+    while (conversation_id := await _conversation_of(services, found)) is None:
+        if await request.is_disconnected():
+            return
+        await asyncio.sleep(0.3)
+    async with services.live.subscribe(conversation_id) as changes:
         while not await request.is_disconnected():
-            if conversation_id is None:
-                conversation_id = await _conversation_of(services, found)
-            if conversation_id is not None:
-                for number, data in await read_feed(services, conversation_id, after):
-                    after = number
-                    yield b"id: %d\ndata: %s\n\n" % (number, orjson.dumps(data))
-            wait = HEARTBEAT_S if conversation_id else 0.3
-            if not await changes.get(wait):
+            page = await read_feed(services, conversation_id, after)
+            for number, data in page:
+                after = number
+                yield b"id: %d\ndata: %s\n\n" % (number, orjson.dumps(data))
+            if len(page) < PAGE and not await changes.get(HEARTBEAT_S):
                 yield b": still here\n\n"
 
 
@@ -145,7 +159,7 @@ async def read_feed(
                     select(message)
                     .where(message.c.conversation_id == conversation_id, message.c.feed > after)
                     .order_by(message.c.feed)
-                    .limit(200)
+                    .limit(PAGE)
                 )
             )
             .mappings()
@@ -245,6 +259,8 @@ def _read_message(
     client_id = data.get("client_id")
     if not isinstance(client_id, str) or not 8 <= len(client_id) <= 64:
         return None
+    if not _PLAIN.fullmatch(client_id):
+        return None
     match data:
         case {"text": str(text)} if text.strip():
             return _incoming(services, found, IncomingKind.TEXT, client_id, text=text)
@@ -284,7 +300,7 @@ async def _accept(request: Request, services: Services, incoming: Incoming) -> R
     """Make it durable; a response if that is not possible now."""
     try:
         await request.app.state.runtime.ingress.accept([incoming])
-    except OverloadedError:
+    except (OverloadedError, SQLAlchemyError, OSError):
         return _problem(request, services, 503, "busy; it is tried again")
     return None
 
@@ -315,7 +331,7 @@ def _with_cors(request: Request, services: Services, response: Response) -> Resp
         response.headers["access-control-allow-headers"] = "authorization, content-type"
         response.headers["access-control-allow-methods"] = "GET, POST"
         response.headers["access-control-max-age"] = "600"
-        response.headers["vary"] = "Origin"
+    response.headers["vary"] = "Origin"
     response.headers["cross-origin-resource-policy"] = "cross-origin"
     return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -13,6 +14,7 @@ from bot.web.guard import COOKIE, ServicesOf, check_csrf, current_session
 from bot.web.page import render
 
 router = APIRouter()
+LONGEST_NEXT = 200  # characters of an address to go on to
 _attempts = Throttle(most=8, within_s=300)  # wrong passwords of one login
 
 
@@ -21,9 +23,16 @@ def home_of(role: Role) -> str:
     return {Role.EDITOR: "/faq", Role.ANALYST: "/results"}.get(role, "/desk")
 
 
+def is_ours(target: str) -> bool:
+    """Whether an address leads to a page of ours and nowhere else: browsers read "//" and "/\\" as
+    another host, and drop tabs and line ends before they look."""
+    return re.fullmatch(r"/(?![/\\])[!-~]*", target) is not None
+
+
 @router.get("/sign-in")
 async def page(request: Request, then: Annotated[str, Query(alias="next")] = "") -> Response:
-    return render(request, "sign_in.html", next=then, problem="", login="")
+    wanted = then if is_ours(then) and len(then) <= LONGEST_NEXT else ""
+    return render(request, "sign_in.html", next=wanted, problem="", login="")
 
 
 @router.post("/sign-in")
@@ -32,7 +41,7 @@ async def sign_in(
     services: ServicesOf,
     login: Annotated[str, Form(max_length=128)],
     password: Annotated[str, Form(max_length=1024)],
-    then: Annotated[str, Form(alias="next", max_length=200)] = "",
+    then: Annotated[str, Form(alias="next", max_length=LONGEST_NEXT)] = "",
 ) -> Response:
     """Check the password and set the session's cookie; an attacker is slowed down per login."""
     key, now = login.strip().casefold(), services.clock.now().timestamp()
@@ -42,10 +51,8 @@ async def sign_in(
         who = await check_password(services, login, password)
         if who is not None:
             _attempts.forget(key)
-            target = then if then.startswith("/") and not then.startswith(("//", "/\\")) else ""
-            return signed_in_response(
-                request, await open_session(services, who), target or home_of(who.role)
-            )
+            target = then if is_ours(then) else home_of(who.role)
+            return signed_in_response(request, await open_session(services, who), target)
         _attempts.count(key, now)
         problem = "wrong"
     return render(request, "sign_in.html", status=401, next=then, problem=problem, login=login)

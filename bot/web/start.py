@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from bot.demo import SAMPLE_USERS, sample_person
 from bot.outreach.followups import StartLink, start_followup
-from bot.safety.access import Role, open_session
+from bot.safety.access import open_session
 from bot.samples import PEOPLE
 from bot.services import Services
 from bot.web.chat import ACCOUNT
@@ -32,7 +32,20 @@ async def page(request: Request, services: ServicesOf) -> Response:
         target = home_of(session.user.role) if session else "/sign-in"
         return RedirectResponse(target, 303)
     others = [name for name in services.channels if name != ACCOUNT]
-    return render(request, "start.html", session=session, people=PEOPLE, channels=others, role=Role)
+    return render(
+        request,
+        "start.html",
+        session=session,
+        people=PEOPLE,
+        channels=others,
+        channel_name=channel_name,
+    )
+
+
+def channel_name(account: str) -> str:
+    """How people call the platform of an account: "Telegram" for "telegram:main"."""
+    platform = account.partition(":")[0]
+    return {"whatsapp": "WhatsApp"}.get(platform, platform.capitalize())
 
 
 @router.post("/demo/chat/{person}")
@@ -45,13 +58,17 @@ async def open_chat(person: str, request: Request, services: ServicesOf) -> Resp
     return RedirectResponse(f"{path}&locale={PEOPLE[person].locale}", 303)
 
 
-@router.get("/demo/links/{person}")
+@router.post("/demo/links/{person}")
 async def links(person: str, request: Request, services: ServicesOf) -> Response:
-    """Start links and QR codes for every other channel that is switched on."""
+    """Pre-approve a sample person: start links and QR codes for every other channel that is on."""
     _only_demo(request)
     made = [link for link in await _start(services, person) if link.account != ACCOUNT]
     codes = [(link, qr_svg(link.url)) for link in made]
-    return render(request, "start_links.html", codes=codes)
+    ready = {ACCOUNT, *(link.account for link in made)}
+    waiting = [account for account in services.channels if account not in ready]
+    return render(
+        request, "start_links.html", codes=codes, waiting=waiting, channel_name=channel_name
+    )
 
 
 @router.post("/demo/sign-in/{role}")

@@ -6,9 +6,10 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (csrf) event.detail.headers["X-CSRF-Token"] = csrf;
 });
 
-/** Show a short notice; it goes by itself. `action` is {label, run} for an undo. */
+/** Show a short notice; it goes by itself after `ms`. `action` is {label, run} for an undo. Returns
+ * a function that takes it away. */
 window.huifang = window.huifang || {};
-window.huifang.toast = (text, action) => {
+window.huifang.toast = (text, action, ms = action ? 8000 : 4000) => {
   const note = document.createElement("div");
   note.className = "toast";
   note.append(text);
@@ -20,7 +21,8 @@ window.huifang.toast = (text, action) => {
     note.append(button);
   }
   document.getElementById("toasts").append(note);
-  setTimeout(() => note.remove(), action ? 8000 : 4000);
+  setTimeout(() => note.remove(), ms);
+  return () => note.remove();
 };
 
 document.addEventListener("htmx:responseError", (event) => {
@@ -30,5 +32,5 @@ document.addEventListener("htmx:responseError", (event) => {
   window.huifang.toast(text);
 });
 document.addEventListener("htmx:sendError", () => {
-  window.huifang.toast(document.documentElement.lang.startsWith("zh") ? "网络断开了，正在重试。" : "The network is gone; trying again.");
+  window.huifang.toast(document.getElementById("toasts").dataset.offline);
 });

@@ -1,0 +1,39 @@
+"""Problems as a page for people; scripts and htmx get them as JSON."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
+
+from bot.web.guard import current_session
+from bot.web.page import render, translations, viewer_locale
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """The handler of HTTPException for the whole application."""
+    assert isinstance(error, HTTPException)
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if not wants_page or request.headers.get("hx-request") or error.status_code < 400:
+        return await http_exception_handler(request, error)
+    session = await current_session(request, request.app.state.services)
+    title, advice = _words(error.status_code, viewer_locale(request, session))
+    return render(
+        request,
+        "problem.html",
+        session=session,
+        status=error.status_code,
+        title=title,
+        advice=advice,
+    )
+
+
+def _words(status: int, locale: str) -> tuple[str, str]:
+    _ = translations(locale).gettext
+    match status:
+        case 403:
+            return _("This is not open to you"), _("An administrator can change what you may do.")
+        case 404:
+            return _("There is no such page"), _("It may have moved, or the address is mistyped.")
+        case _:
+            return _("That did not work"), _("Go back and try again.")
