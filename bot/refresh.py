@@ -59,9 +59,7 @@ class ArticleWatch:
         return True
 
 
-def _build(
-    services: Services, articles: tuple[Article, ...]
-) -> tuple[Knowledge, DetectIntents]:
+def _build(services: Services, articles: tuple[Article, ...]) -> tuple[Knowledge, DetectIntents]:
     knowledge = Knowledge(
         articles, services.company, services.settings.data_dir / "calibration.json"
     )

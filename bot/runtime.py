@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from bot.hearing import Hearing, connect_telegram
 from bot.pipeline.bus import Topic
-from bot.pipeline.delivery import Delivery
+from bot.pipeline.delivery import PATIENCE, Delivery
+from bot.pipeline.flow import SendStatus
 from bot.pipeline.ingress import Ingress
 from bot.pipeline.timers import fire_due
 from bot.pipeline.turns import BATCH, run_turns
 from bot.refresh import REFRESH_S, ArticleWatch
 from bot.services import Services
 from bot.settings import TelegramMode
-from bot.store.tables import inbox
+from bot.store.tables import inbox, outbox, timer
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
 STOP_S = 10.0  # a graceful stop drains within this
+SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
 
 class Runtime:
@@ -41,6 +43,7 @@ class Runtime:
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._small: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Task[int]] = set()
 
     async def __aenter__(self) -> Runtime:
         self.http = await self._stack.enter_async_context(
@@ -66,6 +69,9 @@ class Runtime:
         for task in reversed(self._tasks):
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_S)
+        # What is on its way to a platform is waited for: cut off, nobody could tell if it arrived.
+        await _end(self._sending, STOP_S)
+        await _end(self._small, 1.0)
         await self._stack.aclose()
 
     def _connect(self) -> None:
@@ -74,8 +80,11 @@ class Runtime:
         if telegram is not None:
             by_hook = settings.telegram.mode is TelegramMode.WEBHOOK
             url = f"{settings.base_url}/hooks/telegram/main" if by_hook else ""
-            work = connect_telegram(telegram, self.hearing, self.http, url)
-            self._tasks.append(asyncio.create_task(work, name="telegram"))
+            self._start(
+                "telegram",
+                lambda: connect_telegram(telegram, self.hearing, self.http, url),
+                ends=True,
+            )
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something small beside the request that asked for it."""
@@ -83,11 +92,15 @@ class Runtime:
         self._small.add(task)
         task.add_done_callback(self._small.discard)
 
-    def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def _start(self, name: str, work: Callable[[], Awaitable[None]], *, ends: bool = False) -> None:
+        """Run it for as long as the process runs; after an error it begins anew."""
+
         async def forever() -> None:
             while True:
                 try:
                     await work()
+                    if ends:
+                        return
                 except asyncio.CancelledError:
                     raise
                 except Exception:
@@ -109,7 +122,18 @@ class Runtime:
         bus = self.services.bus
         while True:
             ids = await bus.take(Topic.SENDS, BATCH)
-            await self.delivery.send_due(ids)
+            batch = asyncio.create_task(self.delivery.send_due(ids))
+            self._sending.add(batch)
+            batch.add_done_callback(self._sent)
+            # Batches gather while one is under way, unless that takes unusually long.
+            await asyncio.wait({batch}, timeout=PATIENCE)
+            while len(self._sending) >= SENDING:
+                await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+
+    def _sent(self, batch: asyncio.Task[int]) -> None:
+        self._sending.discard(batch)
+        if not batch.cancelled() and (error := batch.exception()) is not None:
+            log.error("sending_failed", exc_info=error)
 
     async def _timers(self) -> None:
         while True:
@@ -128,8 +152,24 @@ class Runtime:
         while True:
             await asyncio.sleep(SWEEP_S)
             await sweep(self.services)
-            while await self.delivery.send_due():
-                pass
+            while len(self._sending) < SENDING:
+                batch = asyncio.create_task(self.delivery.send_due())
+                self._sending.add(batch)
+                batch.add_done_callback(self._sent)
+                await asyncio.wait({batch}, timeout=PATIENCE)
+                if batch.done() and (batch.cancelled() or batch.exception() or not batch.result()):
+                    break
+
+
+async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> None:
+    """Let tasks come to their end, or end them."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(set(tasks), timeout=within_s)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=1)
 
 
 async def sweep(services: Services) -> int:
@@ -171,3 +211,16 @@ async def settle(services: Services, delivery: Delivery) -> None:
         if await fire_due(services):
             continue
         return
+
+
+async def next_due(services: Services) -> datetime | None:
+    """When something is due next after now, once everything is settled: a timer, or a text that
+    waits. Where the clock is given, this is how far it can be moved."""
+    now = services.clock.now()
+    pending = outbox.c.status == str(SendStatus.PENDING)
+    async with services.db.read() as conn:
+        timers = await conn.scalar(select(func.min(timer.c.due_at)).where(timer.c.due_at > now))
+        sends = await conn.scalar(
+            select(func.min(outbox.c.due_at)).where(pending, outbox.c.due_at > now)
+        )
+    return min((at for at in (timers, sends) if at is not None), default=None)

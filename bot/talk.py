@@ -14,21 +14,21 @@ from typing import Any
 
 import aiohttp
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot.assembly import open_services
 from bot.clock import GivenClock
 from bot.outreach.followups import start_followup
 from bot.outreach.links import make_link
 from bot.pipeline.delivery import Delivery
-from bot.pipeline.flow import Author, SendStatus
+from bot.pipeline.flow import Author
 from bot.pipeline.ingress import Ingress
-from bot.runtime import settle
+from bot.runtime import next_due, settle
 from bot.samples import PEOPLE, sample_for
 from bot.services import Services
 from bot.settings import Settings
 from bot.store.people import Profile, import_people
-from bot.store.tables import conversation, message, outbox, record, result, timer
+from bot.store.tables import conversation, message, record, result
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 from channels.terminal import ACCOUNT, TerminalChannel
 from dialogs.script import parse_duration
@@ -138,7 +138,7 @@ class Talk:
             end = self.clock.now() + parse_duration(span)
         except (ValueError, OverflowError) as error:
             raise TalkError(str(error)) from None
-        while (due := await self._next_due()) is not None and due <= end:
+        while (due := await next_due(self.services)) is not None and due <= end:
             self.clock.set(due)
             await settle(self.services, self.delivery)
         self.clock.set(end)
@@ -166,14 +166,6 @@ class Talk:
         await self.ingress.accept([incoming])
         await settle(self.services, self.delivery)
         return await self._heard()
-
-    async def _next_due(self) -> datetime | None:
-        async with self.services.db.read() as conn:
-            timers = await conn.scalar(select(func.min(timer.c.due_at)))
-            sends = await conn.scalar(
-                select(func.min(outbox.c.due_at)).where(outbox.c.status == str(SendStatus.PENDING))
-            )
-        return min((at for at in (timers, sends) if at is not None), default=None)
 
     async def _heard(self) -> Heard:
         """What became visible since the last look."""

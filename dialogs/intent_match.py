@@ -32,6 +32,10 @@ class Intent(StrEnum):
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _RAGE = 0.95, 0.95, 0.85, 0.7
 _GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
+# A guess of these hands the conversation over, so a few words that only occur in such messages ("I
+# have", "kids") are too little; the rules see their words in any message.
+_GRAVE = (Intent.DISTRESS, Intent.FRAUD)
+_GRAVE_LEAST = {True: 4, False: 5}  # words where blanks separate them, characters elsewhere
 _NEUTRAL_MAX = 400  # neutral lines per language that the model learns from; more add training time
 _NEUTRAL_MIN = 40  # a lexicon with fewer neutral lines gets no model: it would alarm on anything
 _WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
@@ -81,11 +85,13 @@ def by_rules(view: View) -> Iterator[Hit]:
 
 def _by_clause(intent: Intent, rules: IntentRules, view: View, asks: list[bool]) -> Iterator[Hit]:
     for clause, asked in zip(view.clauses, asks, strict=True):
-        score, match = _ALWAYS, first(rules.always, clause)
-        if match is None and not asked:
-            score, match = _STATEMENT, first(rules.statement, clause)
-        if match is None or first(rules.unless, clause) is not None:
-            continue
+        score, match = _ALWAYS, first(rules.certain, clause)
+        if match is None:
+            match = first(rules.always, clause)
+            if match is None and not asked:
+                score, match = _STATEMENT, first(rules.statement, clause)
+            if match is None or first(rules.unless, clause) is not None:
+                continue
         if intent is Intent.CORRECT:
             match = _fullest(match, rules, clause, asked=asked)
         yield _hit(intent, score, clause, match, view.lexicon)
@@ -207,12 +213,19 @@ def train(lexicon: Lexicon, neutral: Sequence[str]) -> IntentModel | None:
     return IntentModel(examples, plain)
 
 
+def _length(view: View) -> int:
+    """In words, or in characters where nothing separates words."""
+    return sum(len(c.form.split() if view.lexicon.spaced else c.form) for c in view.clauses)
+
+
 def by_model(model: IntentModel | None, view: View) -> Iterator[Hit]:
     """What the model makes of a message in which no rule saw anything."""
     guess = model.guess("".join(clause.form + " " for clause in view.clauses)) if model else None
     if guess is None:
         return
     intent = Intent(guess.label)
+    if intent in _GRAVE and _length(view) < _GRAVE_LEAST[view.lexicon.spaced]:
+        return
     unless = view.lexicon.intents[guess.label].unless
     if any(first(unless, clause) for clause in view.clauses):
         return

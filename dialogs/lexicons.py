@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleSet
 
-SECTIONS = ("always", "statement", "whole", "unless")
+SECTIONS = ("certain", "always", "statement", "whole", "unless")
 
 
 class LexiconError(ValueError):
@@ -33,9 +33,10 @@ class IntentRules:
     """The rules of one intent in one language.
 
     `always` counts in any clause, `statement` only in one that asks nothing, `whole` only if it is
-    all that was said. An `unless` match cancels the clause.
+    all that was said. An `unless` match cancels the clause, except what `certain` found.
     """
 
+    certain: RuleSet = _NONE
     always: RuleSet = _NONE
     statement: RuleSet = _NONE
     whole: RuleSet = _NONE

@@ -13,10 +13,12 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.api.problems import ApiError, on_api_error, on_invalid
 from bot.hours import zone_name
 from bot.outreach.followups import (
+    AlreadyStartedError,
     FollowupError,
     Started,
     StartLink,
@@ -138,17 +140,25 @@ async def create_followup(
         response.status_code = 200
         return await _again(services, known)
     person_id = body.person or await _applicant(services, body.applicant)
+
+    async def once(conn: AsyncConnection, followup_id: str) -> str | None:
+        return await _remember(conn, services, client, key, mark, followup_id)
+
     try:
         started = await start_followup(
-            services, person_id, body.script, source=f"api:{client.name}"[:32], contact=body.contact
+            services,
+            person_id,
+            body.script,
+            source=f"api:{client.name}"[:32],
+            contact=body.contact,
+            once=once,
         )
     except FollowupError as error:
         raise ApiError(409, str(error)) from None
-    winner = await _remember(services, client, key, mark, started)
-    if winner is not None:  # the same request came twice at the same time
-        await cancel_followup(services, started.id, "duplicate request")
+    except AlreadyStartedError as error:  # the same request came twice at the same time
+        await _known(services, client, key, mark)
         response.status_code = 200
-        return await _again(services, winner)
+        return await _again(services, error.followup_id)
     return _out(started)
 
 
@@ -278,7 +288,12 @@ async def _known(services: Services, client: ApiClient, key: bytes, mark: bytes)
 
 
 async def _remember(
-    services: Services, client: ApiClient, key: bytes, mark: bytes, started: Started
+    conn: AsyncConnection,
+    services: Services,
+    client: ApiClient,
+    key: bytes,
+    mark: bytes,
+    followup_id: str,
 ) -> str | None:
     """Keep the key; returns the follow-up that was first, if another request was faster."""
     row = {
@@ -286,13 +301,16 @@ async def _remember(
         "key_hash": key,
         "request_hash": mark,
         "status": 201,
-        "followup_id": started.id,
+        "followup_id": followup_id,
         "at": services.clock.now(),
     }
-    async with services.db.write() as conn:
-        await conn.execute(insert_new(conn, idempotency), [row])
-    winner = await _known(services, client, key, mark)
-    return winner if winner != started.id else None
+    await conn.execute(insert_new(conn, idempotency), [row])
+    winner = await conn.scalar(
+        select(idempotency.c.followup_id).where(
+            idempotency.c.api_key_id == client.id, idempotency.c.key_hash == key
+        )
+    )
+    return str(winner) if winner != followup_id else None
 
 
 async def _again(services: Services, followup_id: str) -> FollowupOut:

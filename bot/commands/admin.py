@@ -53,10 +53,12 @@ def api_key(
 @keys_app.command("rotate")
 def rotate_keys() -> None:
     """Seal every data key with a new master key."""
-    from bot.store.rotation import rotate
+    from bot.store.rotation import Rotation, rotate
 
-    async def work() -> str:
+    async def work() -> Rotation:
         async with services() as it:
-            return str(await rotate(it.db, it.vault))
+            return await rotate(it.db, it.vault)
 
-    typer.echo(run(work()))
+    done = run(work())
+    typer.echo(f"{done.rewrapped} data keys are wrapped with the new master key {done.master}.")
+    typer.echo(done.warning)

@@ -56,7 +56,8 @@ def read_people(data: bytes, settings: Settings) -> People:
     found = list(_heading_problems(heading))
     if found:
         return People((), tuple(found))
-    profiles, seen = [], {}
+    profiles: list[Profile] = []
+    seen: dict[str, int] = {}
     for cells in rows:
         line = rows.line_num
         if not any(cell.strip() for cell in cells):

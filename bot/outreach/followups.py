@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,17 +10,28 @@ import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.outreach.links import LIFETIME, give_followup, make_link
+from bot.outreach.links import LIFETIME, end_followup, give_followup, make_link
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import Flow, InboxKind
 from bot.services import Services
 from bot.store.ids import new_id
 from bot.store.tables import address, conversation, followup, inbox, person
-from dialogs.state import FollowupOutcome
 
 
 class FollowupError(ValueError):
     """The follow-up cannot be started; the message says why and what to do."""
+
+
+class AlreadyStartedError(Exception):
+    """The same request was faster: `followup_id` is what it started."""
+
+    def __init__(self, followup_id: str) -> None:
+        super().__init__(followup_id)
+        self.followup_id = followup_id
+
+
+# Called with the new follow-up's id inside the transaction; the id of the one that was first, or None.
+Once = Callable[[AsyncConnection, str], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,19 @@ class Started:
 
 
 async def start_followup(
-    services: Services, person_id: str, script: str, *, source: str, contact: bool = False
+    services: Services,
+    person_id: str,
+    script: str,
+    *,
+    source: str,
+    contact: bool = False,
+    once: Once | None = None,
 ) -> Started:
     """Start a follow-up of a known person. With `contact` a chat that is bound already and that a
     business may write to begins by itself, through the gates; else the links wait for the person.
 
-    Raises FollowupError if there is no such person or script, or the person opted out.
+    Raises FollowupError if there is no such person or script, or the person opted out, and
+    AlreadyStartedError, having changed nothing, if `once` names another follow-up.
     """
     if script not in services.scripts.names:
         known = ", ".join(services.scripts.names)
@@ -58,6 +76,9 @@ async def start_followup(
     now = services.clock.now()
     async with services.db.write() as conn:
         started = await _insert(conn, services, person_id, script, source, now)
+        winner = await once(conn, started.id) if once is not None else None
+        if winner is not None:
+            raise AlreadyStartedError(winner)
         bound = await _bound_chat(conn, services, person_id) if contact else None
         if bound is not None:
             await _begin(conn, services, bound, started, now)
@@ -157,7 +178,7 @@ async def _begin(
     started: Started,
     now: datetime,
 ) -> None:
-    await give_followup(conn, bound["id"], started.id, bound["account"])
+    await give_followup(conn, bound["id"], started.id, bound["account"], now)
     keys = await services.vault.keys(conn, [started.person_id])
     await conn.execute(
         insert(inbox),
@@ -177,19 +198,19 @@ async def cancel_followup(services: Services, followup_id: str, reason: str) -> 
     """Stop a follow-up that has not ended; False if there is none or it has ended."""
     now = services.clock.now()
     async with services.db.write() as conn:
-        done = await conn.execute(
-            update(followup)
-            .where(followup.c.id == followup_id, followup.c.ended_at.is_(None))
-            .values(
-                flow=str(Flow.STOPPED),
-                outcome=str(FollowupOutcome.EXPIRED),
-                stopped_reason=reason[:32],
-                ended_at=now,
-            )
+        places = await conn.execute(
+            select(conversation.c.id)
+            .where(conversation.c.followup_id == followup_id)
+            .order_by(conversation.c.id)
+            .with_for_update()
         )
+        ids = list(places.scalars())
+        if not await end_followup(conn, followup_id, reason, now):
+            return False
         await conn.execute(
             update(conversation)
-            .where(conversation.c.followup_id == followup_id)
+            .where(conversation.c.id.in_(ids))
             .values(followup_id=None, state=None, revision=conversation.c.revision + 1)
         )
-    return done.rowcount > 0
+    await services.told(ids)
+    return True

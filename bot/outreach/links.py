@@ -9,13 +9,14 @@ import secrets
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pipeline.flow import Control, Flow
+from bot.pipeline.flow import Author, Control, Flow, SendStatus
 from bot.store.addresses import Binding, Resolved, bind_address
-from bot.store.tables import conversation, followup, start_link
+from bot.store.tables import conversation, followup, outbox, start_link, timer
 from bot.store.vault import Vault
+from dialogs.state import FollowupOutcome
 
 log = structlog.get_logger()
 
@@ -94,7 +95,15 @@ async def use_link(
     if row.expires_at <= now:
         log.info("start_link_expired", followup=row.followup_id)
         return None
-    bound = await bind_address(conn, vault, place.address_id, row.person_id, now)
+    ended = select(followup.c.ended_at).where(followup.c.id == row.followup_id)
+    if await conn.scalar(ended) is not None:
+        log.info("start_link_of_ended", followup=row.followup_id)
+        return None
+    try:
+        bound = await bind_address(conn, vault, place.address_id, row.person_id, now)
+    except LookupError:
+        log.info("start_link_of_erased", followup=row.followup_id)
+        return None
     if bound is Binding.TAKEN:
         log.warning("start_link_address_taken", followup=row.followup_id)
         return None
@@ -103,21 +112,32 @@ async def use_link(
         .where(start_link.c.token_hash == mark)
         .values(used_at=now, used_by=place.address_id)
     )
-    await give_followup(conn, place.conversation_id, row.followup_id, account)
+    await give_followup(conn, place.conversation_id, row.followup_id, account, now)
     return str(row.person_id)
 
 
 async def give_followup(
-    conn: AsyncConnection, conversation_id: str, followup_id: str, account: str
+    conn: AsyncConnection, conversation_id: str, followup_id: str, account: str, now: datetime
 ) -> None:
-    """From now on this follow-up runs in this conversation, from its beginning."""
+    """From now on this follow-up runs in this conversation, from its beginning. One that runs there
+    ends; while a person speaks or is awaited the bot stays silent until it is given back."""
+    place = (
+        await conn.execute(
+            select(conversation.c.control, conversation.c.followup_id)
+            .where(conversation.c.id == conversation_id)
+            .with_for_update()
+        )
+    ).one()
+    if place.followup_id is not None and place.followup_id != followup_id:
+        await end_followup(conn, place.followup_id, "replaced", now)
+    open_case = place.control in (Control.HUMAN, Control.QUEUED)
     await conn.execute(
         update(conversation)
         .where(conversation.c.id == conversation_id)
         .values(
             followup_id=followup_id,
             state=None,
-            control=str(Control.BOT),
+            control=place.control if open_case else str(Control.BOT),
             control_epoch=conversation.c.control_epoch + 1,
             revision=conversation.c.revision + 1,
         )
@@ -127,3 +147,31 @@ async def give_followup(
         .where(followup.c.id == followup_id)
         .values(account=account, flow=str(Flow.CONTACTING))
     )
+
+
+async def end_followup(conn: AsyncConnection, followup_id: str, reason: str, now: datetime) -> bool:
+    """Stop a follow-up that has not ended, with its timers and what it has not said yet; False if
+    there is none or it has ended."""
+    done = await conn.execute(
+        update(followup)
+        .where(followup.c.id == followup_id, followup.c.ended_at.is_(None))
+        .values(
+            flow=str(Flow.STOPPED),
+            outcome=str(FollowupOutcome.EXPIRED),
+            stopped_reason=reason[:32],
+            ended_at=now,
+        )
+    )
+    if done.rowcount == 0:
+        return False
+    await conn.execute(delete(timer).where(timer.c.followup_id == followup_id))
+    await conn.execute(
+        update(outbox)
+        .where(
+            outbox.c.followup_id == followup_id,
+            outbox.c.author == str(Author.BOT),
+            outbox.c.status == str(SendStatus.PENDING),
+        )
+        .values(status=str(SendStatus.DROPPED), detail=reason[:500])
+    )
+    return True

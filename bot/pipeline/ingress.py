@@ -32,6 +32,9 @@ log = structlog.get_logger()
 
 BATCH = 100  # rows in one commit (DESIGN, section 2)
 WAITING_MAX = 5_000  # rows that wait for a commit; beyond it callers are told to come back
+EARLY_MAX = 5_000  # receipts kept that came before their message was known as sent
+EARLY_S = 1.0  # seconds between two looks at them
+EARLY_LOOKS = 90  # the longest lease of a sender, and some more; then they are not ours
 
 
 class OverloadedError(Exception):
@@ -53,6 +56,7 @@ class Ingress:
         self._waiting: list[_Delivery] = []
         self._rows = 0
         self._ready = asyncio.Event()
+        self._early: dict[Receipt, int] = {}  # how often each was looked at
 
     async def accept(self, incoming: Sequence[Incoming], receipts: Sequence[Receipt] = ()) -> None:
         """Make these durable. Raises OverloadedError, or the database's error: then nothing of it was
@@ -69,7 +73,12 @@ class Ingress:
 
     async def run(self) -> None:
         while True:
-            await self._ready.wait()
+            try:
+                async with asyncio.timeout(EARLY_S if self._early else None):
+                    await self._ready.wait()
+            except TimeoutError:
+                await self.look_again()
+                continue
             batch = self._next_batch()
             if not batch:
                 self._ready.clear()
@@ -81,6 +90,19 @@ class Ingress:
             else:
                 _settle(batch)
                 await self._services.bus.publish(Topic.TURNS, woken)
+
+    async def look_again(self) -> None:
+        """Try the receipts that came too early once more."""
+        early, self._early = self._early, {}
+        try:
+            async with self._services.db.write() as conn:
+                unknown = await write_receipts(conn, list(early))
+        except Exception as error:
+            log.error("receipts_refused", error=type(error).__name__)
+            unknown = list(early)
+        for receipt in unknown:
+            if early[receipt] < EARLY_LOOKS and len(self._early) < EARLY_MAX:
+                self._early[receipt] = early[receipt] + 1
 
     def _next_batch(self) -> list[_Delivery]:
         batch: list[_Delivery] = []
@@ -112,6 +134,7 @@ class Ingress:
         incoming = [one for item in batch for one in item.incoming]
         receipts = [one for item in batch for one in item.receipts]
         now = services.clock.now()
+        early: list[Receipt] = []
         async with services.db.write() as conn:
             woken: list[str] = []
             if incoming:
@@ -119,7 +142,9 @@ class Ingress:
                 await self._insert(conn, incoming, places, now)
                 woken = [place.conversation_id for place in places]
             if receipts:
-                await write_receipts(conn, receipts)
+                early = await write_receipts(conn, receipts)
+        for receipt in early[: EARLY_MAX - len(self._early)]:
+            self._early.setdefault(receipt, 0)
         return woken
 
     async def _places(
@@ -141,7 +166,9 @@ class Ingress:
         heard = {p.address_id for p, one in zip(places, incoming, strict=True) if _heard(one)}
         if heard:
             await conn.execute(
-                update(address).where(address.c.id.in_(heard)).values(last_in_at=now)
+                update(address)
+                .where(address.c.id.in_(heard))
+                .values(last_in_at=now, unreachable_at=None)
             )
         return [replace(place, person_id=owners[place.address_id]) for place in places]
 

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pipeline.flow import FEED_CHANNELS, SendStatus
+from bot.pipeline.bus import Topic
+from bot.pipeline.claims import AGAIN
+from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
 from bot.services import Services
+from bot.store.statements import insert_new
 from bot.store.tables import (
     address,
     conversation,
     followup,
+    inbox,
     message,
     outbox,
-    person,
     record,
     timer,
 )
 from channels.base import OutcomeKind
+from dialogs.events import TimerKind
 
-Row = Mapping[str, Any]
+Row = RowMapping
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One row's outcome. PENDING with `due_at` means that it is tried again then."""
+    """One row's outcome. PENDING with `due_at` means that it is tried again then; `attempts` is what
+    the row counts from now on: being made to wait is no attempt."""
 
     row: Row
     status: SendStatus
@@ -39,35 +44,71 @@ class Done:
     due_at: datetime | None = None
     sent_at: datetime | None = None
     kind: OutcomeKind | None = None
-    new_address: str = ""
+    attempts: int = 0
+    gated: bool = False  # it waits for a gate, not for the platform
+    template: bool = False
 
     @classmethod
     def sent(cls, row: Row, provider_id: str, parts: int, at: datetime) -> Done:
-        return cls(row, SendStatus.SENT, "", provider_id, parts, sent_at=at)
+        tries = row["attempts"] + 1
+        return cls(row, SendStatus.SENT, "", provider_id, parts, sent_at=at, attempts=tries)
 
     @classmethod
     def dropped(cls, row: Row, reason: str) -> Done:
-        return cls(row, SendStatus.DROPPED, reason)
+        tries, parts = row["attempts"], row["parts_done"]
+        return cls(row, SendStatus.DROPPED, reason, parts_done=parts, attempts=tries)
 
     @classmethod
     def failed(cls, row: Row, detail: str) -> Done:
-        return cls(row, SendStatus.FAILED, detail, parts_done=row["parts_done"])
+        tries, parts = row["attempts"] + 1, row["parts_done"]
+        return cls(row, SendStatus.FAILED, detail, parts_done=parts, attempts=tries)
 
     @classmethod
     def unknown(cls, row: Row, detail: str, parts_done: int) -> Done:
-        return cls(row, SendStatus.UNKNOWN, detail, parts_done=parts_done)
+        tries = row["attempts"] + 1
+        return cls(row, SendStatus.UNKNOWN, detail, parts_done=parts_done, attempts=tries)
 
     @classmethod
-    def deferred(
-        cls, row: Row, until: datetime, detail: str, *, parts_done: int | None = None
+    def tried(cls, row: Row, until: datetime, detail: str, parts_done: int) -> Done:
+        """It did not work this time."""
+        tries, words = row["attempts"] + 1, _marked(row, detail)
+        status = SendStatus.PENDING
+        return cls(row, status, words, parts_done=parts_done, due_at=until, attempts=tries)
+
+    @classmethod
+    def waiting(
+        cls, row: Row, until: datetime, detail: str, parts_done: int, provider_id: str = ""
     ) -> Done:
-        parts = row["parts_done"] if parts_done is None else parts_done
-        return cls(row, SendStatus.PENDING, detail, parts_done=parts, due_at=until)
+        """A rate limit, ours or the platform's."""
+        words, tries = _marked(row, detail), row["attempts"]
+        return cls(row, SendStatus.PENDING, words, provider_id, parts_done, until, attempts=tries)
+
+    @classmethod
+    def gate(cls, row: Row, until: datetime, reason: str) -> Done:
+        """Not now: a gate says when."""
+        return replace(cls.waiting(row, until, reason, row["parts_done"]), gated=True)
+
+    @classmethod
+    def held(cls, row: Row, by: Done) -> Done:
+        """Behind a text that a gate holds back: they go together."""
+        assert by.due_at is not None
+        return cls.gate(row, by.due_at, by.detail)
 
     @classmethod
     def released(cls, row: Row) -> Done:
         """Not tried at all; it waits behind the one that has to wait."""
-        return cls(row, SendStatus.PENDING, row["detail"] or "", parts_done=row["parts_done"])
+        return cls.waiting(row, row["due_at"], row["detail"] or "", row["parts_done"])
+
+    def template_of(self, row: Row) -> bool:
+        """Whether this went out as the template of the turn that `row` belongs to."""
+        return self.template and self.row["created_at"] == row["created_at"]
+
+
+def _marked(row: Row, detail: str) -> str:
+    """That a text was sent again already is not forgotten while it waits."""
+    if (row["detail"] or "").startswith(AGAIN) and not detail.startswith(AGAIN):
+        return f"{AGAIN}; {detail}"
+    return detail
 
 
 async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
@@ -76,9 +117,13 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
         return
     now = services.clock.now()
     sent = [item for item in done if item.status is SendStatus.SENT]
+    stopped: list[str] = []
     async with services.db.write() as conn:
+        # Conversations before outbox rows, as in a turn: two orders could meet in a deadlock.
+        places = {item.row["conversation_id"] for item in done}
+        await conn.execute(_LOCK, {"ids": sorted(places)})
         await conn.execute(_OUTCOME, [_values(item) for item in done])
-        timers = [row for item in sent for row in _timers(item)]
+        timers = [row for item in done for row in _timers(item, now)]
         if timers:
             await conn.execute(insert(timer), timers)
         first = [
@@ -94,8 +139,11 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
             await conn.execute(_LAST_OUT, rows)
         await _show(conn, sent)
         for item in done:
-            await _consequences(conn, item, now)
-    await services.told({item.row["conversation_id"] for item in done})
+            if await _consequences(conn, services, item, now):
+                stopped.append(item.row["conversation_id"])
+    if stopped:
+        await services.bus.publish(Topic.TURNS, stopped)
+    await services.told(places)
 
 
 async def _show(conn: AsyncConnection, sent: Sequence[Done]) -> None:
@@ -116,11 +164,24 @@ def _values(item: Done) -> dict[str, Any]:
         "new_parts": item.parts_done,
         "new_due": item.due_at or item.row["due_at"],
         "new_sent": item.sent_at,
+        "new_attempts": item.attempts,
     }
 
 
-def _timers(item: Done) -> list[dict[str, Any]]:
-    assert item.sent_at is not None
+def _timers(item: Done, now: datetime) -> list[dict[str, Any]]:
+    """The timers that start now. What was left out on purpose, or may have arrived, starts them like
+    a delivery; what failed still lets the follow-up end some day."""
+    kinds = set(TimerKind)
+    match item.status:
+        case SendStatus.PENDING:
+            return []
+        case SendStatus.DROPPED if item.detail in ("answered", "template_sent"):
+            pass
+        case SendStatus.FAILED | SendStatus.DROPPED:
+            ended = item.kind in _ENDS or item.detail in ("erased", "opted_out")
+            kinds = set() if ended else {TimerKind.EXPIRE}
+        case _:
+            pass
     return [
         {
             "conversation_id": item.row["conversation_id"],
@@ -128,14 +189,21 @@ def _timers(item: Done) -> list[dict[str, Any]]:
             "followup_id": item.row["followup_id"],
             "kind": planned["kind"],
             "serial": planned["serial"],
-            "due_at": item.sent_at + timedelta(seconds=planned["after_s"]),
+            "due_at": (item.sent_at or now) + timedelta(seconds=planned["after_s"]),
         }
         for planned in item.row["on_delivered"] or ()
+        if planned["kind"] in kinds
     ]
 
 
-async def _consequences(conn: AsyncConnection, item: Done, now: datetime) -> None:
-    """What a refusal for good means for the person's address, and the record of it."""
+_ENDS = (OutcomeKind.UNREACHABLE, OutcomeKind.OPTED_OUT)
+
+
+async def _consequences(
+    conn: AsyncConnection, services: Services, item: Done, now: datetime
+) -> bool:
+    """What a refusal for good means for the person's address, and the record of it. True if the
+    engine has to hear of it."""
     if item.status in (SendStatus.FAILED, SendStatus.UNKNOWN, SendStatus.DROPPED):
         await conn.execute(insert(record), _record(item, now))
     if item.kind is OutcomeKind.UNREACHABLE:
@@ -143,11 +211,30 @@ async def _consequences(conn: AsyncConnection, item: Done, now: datetime) -> Non
             update(address).where(address.c.id == item.row["address_id"]).values(unreachable_at=now)
         )
         if item.row["followup_id"]:
-            await conn.execute(_UNREACHABLE, {"row": item.row["followup_id"], "now": now})
-    if item.kind is OutcomeKind.OPTED_OUT:
-        await conn.execute(
-            update(person).where(person.c.id == item.row["person_id"]).values(opted_out_at=now)
-        )
+            row = {"row": item.row["followup_id"], "now": now}
+            await conn.execute(_UNREACHABLE, row)
+            await conn.execute(delete(timer).where(timer.c.followup_id == item.row["followup_id"]))
+    if item.kind is not OutcomeKind.OPTED_OUT:
+        return False
+    # The same as when the platform tells us so by itself: one way, with all that follows from it.
+    keys = await services.vault.keys(conn, [item.row["person_id"]])
+    if item.row["person_id"] not in keys:
+        return False
+    await conn.execute(
+        insert_new(conn, inbox),
+        [
+            {
+                "account": "delivery",
+                "external_id": f"{item.row['id']}:opted_out",
+                "conversation_id": item.row["conversation_id"],
+                "person_id": item.row["person_id"],
+                "kind": str(InboxKind.STOP),
+                "payload": keys[item.row["person_id"]].seal("{}"),
+                "received_at": now,
+            }
+        ],
+    )
+    return True
 
 
 def _record(item: Done, now: datetime) -> dict[str, Any]:
@@ -161,6 +248,12 @@ def _record(item: Done, now: datetime) -> dict[str, Any]:
     }
 
 
+_LOCK = (
+    select(conversation.c.id)
+    .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(conversation.c.id)
+    .with_for_update()
+)
 _OUTCOME = (
     update(outbox)
     .where(outbox.c.id == bindparam("row"))
@@ -171,6 +264,7 @@ _OUTCOME = (
         parts_done=bindparam("new_parts"),
         due_at=bindparam("new_due"),
         sent_at=bindparam("new_sent"),
+        attempts=bindparam("new_attempts"),
         claimed_at=None,
     )
 )

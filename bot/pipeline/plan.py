@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from bot.pipeline.flow import FROM_PERSON, Author, Cause, Control, InboxKind
-from bot.pipeline.secrets import RecentText, clean, expectation, notice_for
+from bot.pipeline.secrets import RecentText, clean, expectation, notice_for, without_pieces
 from channels.message import MediaKind
 from dialogs.context import Context, Mode
 from dialogs.effects import (
+    Abstained,
     Effect,
     HandOff,
     LocaleChanged,
@@ -40,7 +41,7 @@ from dialogs.events import (
     TimerKind,
 )
 from dialogs.script import HandoffReason, Script
-from dialogs.state import State
+from dialogs.state import State, Status
 from dialogs.texts import phrase
 
 log = structlog.get_logger()
@@ -78,6 +79,12 @@ class Conversation:
     rows: list[InboxRow]
     recent: list[RecentText] = field(default_factory=list)
 
+    @property
+    def token_scope(self) -> str:
+        """What option tokens are made for: serials begin anew with every follow-up, so that a button
+        of the one before must not answer this one."""
+        return f"{self.id}:{self.followup_id}" if self.followup_id else self.id
+
 
 @dataclass(slots=True)
 class Inbound:
@@ -107,6 +114,7 @@ class Plan:
     redacted: list[str] = field(default_factory=list)
     processed: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    pieces: dict[str, str] = field(default_factory=dict)  # earlier texts that proved to be secret
     replied: bool = False  # the person did something
     epoch_before: int = 0
 
@@ -126,7 +134,8 @@ def plan_turn(
             _take_row(plan, row, context_for, read_token)
         except Exception as error:
             log.exception("turn_failed", conversation=conversation.id, inbox=row.id)
-            plan.failed[row.id] = _place(error)
+            plan.failed[row.id] = place_of(error)
+            _keep_only_clean(plan, row)
             _hand_over_broken(plan)
         plan.processed.append(row.id)
     return plan
@@ -135,10 +144,11 @@ def plan_turn(
 def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: ReadToken) -> None:
     conversation = plan.conversation
     payload = dict(row.payload)
-    event = _event(plan, row, payload, read_token)
     if row.kind in FROM_PERSON:
         plan.replied = True
         plan.inbound.append(Inbound(row, payload))
+        _answered_before_it_left(plan)
+    event = _event(plan, row, payload, read_token)
     if event is None:
         return
     if row.kind in FROM_PERSON and conversation.control is Control.CLOSED:
@@ -185,7 +195,7 @@ def _event(
         case InboxKind.TEXT | InboxKind.EDIT:
             return _said(plan, payload, edited=row.kind is InboxKind.EDIT)
         case InboxKind.TAP:
-            where = read_token(plan.conversation.id, payload.get("token", ""))
+            where = read_token(plan.conversation.token_scope, payload.get("token", ""))
             if where is None:
                 return Tapped(None)
             payload["label"] = _label(plan.conversation.state, *where)
@@ -200,11 +210,16 @@ def _event(
         case InboxKind.STOP:
             return Left()
         case InboxKind.TIMER:
+            if payload["followup"] != plan.conversation.followup_id:
+                return None  # of a follow-up that this chat has left behind
             return Due(TimerKind(payload["timer"]), payload["serial"])
         case InboxKind.BEGIN:
             return Begin()
         case InboxKind.GIVEN_BACK:
-            return GivenBack(resume=bool(payload.get("resume")))
+            resume = bool(payload.get("resume"))
+            if resume and plan.conversation.state.status is Status.NEW:
+                return Begin()  # a follow-up that was started while a person spoke
+            return GivenBack(resume=resume)
         case InboxKind.RESOLVED:
             return Resolved()
         case InboxKind.RESUME:
@@ -224,34 +239,77 @@ def _said(plan: Plan, payload: dict[str, Any], *, edited: bool) -> Event:
     text = str(payload.get("text", ""))
     kinds = [str(kind) for kind in payload.get("redacted", [])]
     expects = expectation(conversation.script, conversation.state)
-    before = {item.message_id: item.text for item in conversation.recent}
+    before = [item.text.strip() for item in conversation.recent]
     cleaned = clean(text, conversation.locale, expects, conversation.recent)
     if cleaned.kinds:
         text = payload["text"] = cleaned.text
         kinds += [str(kind) for kind in cleaned.kinds]
         payload["redacted"] = kinds
-        _scrub_answers(plan, before)
+        _scrub(plan, before)
+    conversation.recent.append(RecentText(0, payload))
     if kinds:
         plan.redacted.extend(kinds)
         return Redacted(tuple(kinds), notice_for(kinds, conversation.locale), text)
     return Said(text, edited=edited)
 
 
-def _scrub_answers(plan: Plan, before: dict[int, str]) -> None:
-    """A piece of a secret that was taken for an answer is rewritten there too."""
+def _scrub(plan: Plan, before: list[str]) -> None:
+    """Earlier texts proved to be pieces of a secret: they go from the answers, from what the engine
+    remembers, and from what this plan is about to write."""
     conversation = plan.conversation
-    for item in conversation.recent:
-        old = before.get(item.message_id)
-        if old is None or old == item.text:
-            continue
-        for name, value in conversation.state.answers.items():
-            if isinstance(value, str) and value.strip() == old.strip():
-                conversation.state.answers[name] = item.text
-                step = conversation.script.names.get(name, name)
-                plan.effects.append(Recorded(name, item.text, step))
+    pieces = {
+        old: item.text.strip()
+        for old, item in zip(before, conversation.recent, strict=False)
+        if old and old != item.text.strip()
+    }
+    plan.pieces |= pieces
+    state = conversation.state
+    state.answers = without_pieces(state.answers, pieces)
+    for asked in state.asked.values():
+        asked.data = without_pieces(asked.data, pieces)
+    for i, effect in enumerate(plan.effects):
+        match effect:
+            case Recorded(value=value):
+                plan.effects[i] = replace(effect, value=without_pieces(value, pieces))
+            case Abstained(question=question):
+                plan.effects[i] = replace(effect, question=without_pieces(question, pieces))
+            case _:
+                pass
+    for out in plan.outbound:
+        out.message = replace(out.message, text=without_pieces(out.message.text, pieces))
 
 
-def _place(error: Exception) -> str:
+def _answered_before_it_left(plan: Plan) -> None:
+    """The person wrote before a reminder of this very turn went out: it is not needed any more, but
+    what it would have started still runs. The opening of a follow-up stays."""
+    if not plan.conversation.started:
+        return
+    for out in [out for out in plan.outbound if out.cause is Cause.PROACTIVE]:
+        plan.outbound.remove(out)
+        for timer in out.on_delivered:
+            at = plan.now + timedelta(seconds=timer["after_s"])
+            plan.effects.append(Schedule(TimerKind(timer["kind"]), timer["serial"], at=at))
+
+
+def _keep_only_clean(plan: Plan, row: InboxRow) -> None:
+    """A text that was not looked through for secrets is not shown to anybody."""
+    newest = plan.inbound[-1] if plan.inbound else None
+    if newest is None or newest.row is not row or not newest.body.get("text"):
+        return
+    if not any(item.body is newest.body for item in plan.conversation.recent):
+        newest.body["text"] = ""
+
+
+def parked(conversation: Conversation, now: datetime, row_id: int, why: str) -> Plan:
+    """The plan that sets one row aside and lets a colleague take over; nothing of it is computed."""
+    plan = Plan(conversation, now, epoch_before=conversation.epoch)
+    plan.processed.append(row_id)
+    plan.failed[row_id] = why
+    _hand_over_broken(plan)
+    return plan
+
+
+def place_of(error: BaseException) -> str:
     """Where it broke, without the values: they may be personal."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {last.filename.rpartition('/')[2]}:{last.lineno}"

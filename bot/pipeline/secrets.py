@@ -3,8 +3,10 @@ in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from bot.safety.notices import marker
 from bot.safety.redact import (
@@ -17,6 +19,8 @@ from bot.safety.redact import (
 )
 from dialogs.script import AskKind, Script
 from dialogs.state import State
+
+RECENT = timedelta(minutes=10)  # how far back a secret may have been begun
 
 _EXPECTS = {
     AskKind.RATING: Expectation.CHOICE,
@@ -33,11 +37,20 @@ _EXPECTS = {
 
 @dataclass(slots=True)
 class RecentText:
-    """What the person wrote a moment ago: the transcript's row and its text, secrets removed."""
+    """What the person wrote a moment ago, secrets removed: the transcript's row (0: it is written by
+    this very turn) and the body that stands there."""
 
     message_id: int
-    text: str
+    body: dict[str, Any]
     changed: bool = False
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text = str(self.body.get("text", ""))
+
+    def rewrite(self, text: str) -> None:
+        self.text = self.body["text"] = text
+        self.changed = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +79,7 @@ def clean(text: str, locale: str, expects: Expectation, recent: Sequence[RecentT
         for part in sorted(secret.parts, key=lambda p: (p.message, -p.start)):
             if part.message < len(recent):
                 item = recent[part.message]
-                item.text = item.text[: part.start] + sign + item.text[part.end :]
-                item.changed = True
+                item.rewrite(item.text[: part.start] + sign + item.text[part.end :])
             else:
                 text = text[: part.start] + sign + text[part.end :]
     return Cleaned(text, tuple(kinds))
@@ -78,3 +90,24 @@ def notice_for(kinds: Sequence[str], locale: str) -> str:
     order = {str(kind): rank for rank, kind in enumerate(SecretKind)}
     worst = min(kinds, key=lambda kind: order.get(kind, len(order)))
     return what_to_do(SecretKind(worst), locale)
+
+
+SHORTEST_PIECE = 3  # characters; a shorter one is only replaced where it is the whole text
+
+
+def without_pieces(value: Any, pieces: Mapping[str, str]) -> Any:
+    """A value of plain JSON with every piece of a secret, by its old text, replaced."""
+    match value:
+        case str():
+            for old, new in pieces.items():
+                if value.strip() == old:
+                    return new
+                if len(old) >= SHORTEST_PIECE:
+                    value = value.replace(old, new)
+            return value
+        case dict():
+            return {key: without_pieces(item, pieces) for key, item in value.items()}
+        case list() | tuple():
+            return [without_pieces(item, pieces) for item in value]
+        case _:
+            return value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import orjson
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, insert, select
 
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import InboxKind
 from bot.services import Services
+from bot.store.ids import new_id
 from bot.store.tables import conversation, inbox, timer
 
 BATCH = 500
@@ -36,16 +36,22 @@ async def fire_due(services: Services) -> int:
         if not rows:
             return 0
         keys = await services.vault.keys(conn, {row["owner"] for row in rows})
-        dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
         fed = [
             {
                 "account": ACCOUNT,
-                "external_id": str(row["id"]),
+                # Not the timer's id: SQLite gives it again once the newest timer is gone.
+                "external_id": new_id(now),
                 "conversation_id": row["conversation_id"],
                 "person_id": row["owner"],
                 "kind": str(InboxKind.TIMER),
                 "payload": keys[row["owner"]].seal(
-                    orjson.dumps({"timer": row["kind"], "serial": row["serial"]}).decode()
+                    orjson.dumps(
+                        {
+                            "timer": row["kind"],
+                            "serial": row["serial"],
+                            "followup": row["followup_id"],
+                        }
+                    ).decode()
                 ),
                 "received_at": now,
             }
@@ -53,7 +59,7 @@ async def fire_due(services: Services) -> int:
             if row["owner"] in keys
         ]
         if fed:
-            await conn.execute(dialect.insert(inbox).on_conflict_do_nothing(), fed)
+            await conn.execute(insert(inbox), fed)
         await conn.execute(delete(timer).where(timer.c.id.in_([row["id"] for row in rows])))
     await services.bus.publish(Topic.TURNS, [row["conversation_id"] for row in rows])
     return len(rows)

@@ -10,23 +10,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Author, Control, InboxKind
-from bot.pipeline.plan import Conversation, InboxRow, Plan, plan_turn
-from bot.pipeline.secrets import RecentText
+from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
+from bot.pipeline.secrets import RECENT, RecentText
 from bot.pipeline.writes import write_plans
 from bot.services import Services
-from bot.store.tables import conversation, followup, inbox, message, person
+from bot.store.columns import Ciphertext
+from bot.store.ids import new_id
+from bot.store.tables import case, conversation, followup, inbox, message, person
 from bot.store.vault import PersonKey
 from dialogs.context import Context, Mode, Person
+from dialogs.script import HandoffReason
 from dialogs.state import State
 
 log = structlog.get_logger()
@@ -35,50 +41,91 @@ Keys = Mapping[str, PersonKey]
 
 BATCH = 64  # conversations in one transaction (DESIGN, section 2)
 ROWS_A_TURN = 20  # inbox rows of one conversation in one turn; the rest waits for the next
-RECENT = timedelta(minutes=10)  # how far back a secret may have been begun
 RECEPTION = "reception"  # the script for somebody who has no follow-up
 
 
 async def run_turns(services: Services, conversation_ids: Collection[str]) -> list[str]:
     """Process what waits for these conversations; returns those that still have work.
 
-    A batch that the database refuses is tried again one by one, and the row that breaks is parked
-    with its error.
+    A batch that fails is tried again one by one. What breaks is parked with its error and a
+    colleague takes over; what comes after it goes on. Raises where the database is away: then
+    nothing is lost, and the sweep finds it again.
     """
     ids = sorted(set(conversation_ids))[:BATCH]
-    now = services.clock.now()
-    loaded, keys = await _load(services, ids, now)
-    if not loaded:
-        return []
-    plans = [
-        plan_turn(item, now, _Contexts(services, loaded, now), services.vault.read_token)
-        for item in loaded.conversations
-    ]
     try:
-        stale = await _commit(services, plans, keys, now)
-    except Exception:
-        if len(plans) == 1:
-            log.exception("turn_not_written", conversation=plans[0].conversation.id)
-            await _park(services, plans[0], now)
-            return []
-        log.warning("batch_not_written", conversations=len(plans))
-        again: list[str] = []
-        for item in ids:
-            again += await run_turns(services, [item])
-        return again
-    more = [item.id for item in loaded.conversations if len(item.rows) == ROWS_A_TURN]
-    return [*stale, *more]
+        return await _run(services, ids, ROWS_A_TURN)
+    except Exception as error:
+        if len(ids) > 1:
+            log.warning("batch_not_written", conversations=len(ids), error=type(error).__name__)
+        elif _passes(error) is not Passing.AGAIN:
+            return await _run_alone(services, ids[0])
+    again: list[str] = []
+    for item in ids:
+        again += await _run_alone(services, item)
+    return again
+
+
+class Passing(StrEnum):
+    """What an error says about trying again."""
+
+    AGAIN = "again"  # two transactions met; the same succeeds at once
+    AWAY = "away"  # the database cannot be reached or is full
+    NEVER = "never"  # the row itself is the trouble
+
+
+_MET = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
+_AWAY = ("08", "53", "57", "58")  # classes: connection, resources, operator, system
+
+
+def _passes(error: BaseException) -> Passing:
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        if state in _MET:
+            return Passing.AGAIN
+        away = isinstance(error, (OperationalError, InterfaceError)) or state.startswith(_AWAY)
+        return Passing.AWAY if away or error.connection_invalidated else Passing.NEVER
+    if isinstance(error, (OSError, SqlTimeoutError)):
+        return Passing.AWAY
+    return Passing.NEVER
+
+
+async def _run_alone(services: Services, conversation_id: str) -> list[str]:
+    """One conversation, then its rows one by one, so that only the row that breaks is parked."""
+    for rows in (ROWS_A_TURN, 1):
+        try:
+            return await _run(services, [conversation_id], rows)
+        except Exception as error:
+            match _passes(error):
+                case Passing.AGAIN:
+                    return [conversation_id]
+                case Passing.AWAY:
+                    raise
+            failed = error
+    log.error("turn_not_written", conversation=conversation_id, exc_info=failed)
+    await _park(services, conversation_id, place_of(failed))
+    return [conversation_id]
+
+
+async def _run(services: Services, ids: list[str], rows: int) -> list[str]:
+    """One batch: read, compute, write. `rows` of each conversation, at most."""
+    now = services.clock.now()
+    loaded = await _load(services, ids, now, rows)
+    contexts = _Contexts(services, loaded, now)
+    plans = [
+        plan_turn(item, now, contexts, services.vault.read_token) for item in loaded.conversations
+    ]
+    stale = await _commit(services, plans, loaded.keys, now) if plans else []
+    more = [item.id for item in loaded.conversations if len(item.rows) == rows]
+    return sorted({*stale, *more})
 
 
 class _Loaded:
     """What one read brought: conversations, and the people in them."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
         self.conversations: list[Conversation] = []
         self.people: dict[str, tuple[Person, ZoneInfo]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.conversations)
 
 
 class _Contexts:
@@ -101,26 +148,38 @@ class _Contexts:
         )
 
 
-async def _load(services: Services, ids: list[str], now: datetime) -> tuple[_Loaded, Keys]:
+async def _load(services: Services, ids: list[str], now: datetime, most: int) -> _Loaded:
     async with services.db.read() as conn:
         rows = (await conn.execute(_CONVERSATIONS, {"ids": ids})).mappings().all()
-        waiting = (await conn.execute(_WAITING, {"ids": ids})).mappings().all()
+        waiting = (await conn.execute(_WAITING, {"ids": ids, "most": most})).mappings().all()
         by_conversation: dict[str, list[Any]] = defaultdict(list)
         for row in waiting:
-            if len(by_conversation[row["conversation_id"]]) < ROWS_A_TURN:
-                by_conversation[row["conversation_id"]].append(row)
+            by_conversation[row["conversation_id"]].append(row)
         busy = [row for row in rows if by_conversation[row["id"]]]
         keys = await services.vault.keys(conn, {row["person_id"] for row in busy})
-        busy = [row for row in busy if row["person_id"] in keys]  # the others were erased
-        wrote = [row["conversation_id"] for row in waiting if row["kind"] == InboxKind.TEXT.value]
+        erased = [row["id"] for row in busy if row["person_id"] not in keys]
+        busy = [row for row in busy if row["person_id"] in keys]
+        wrote = [row["conversation_id"] for row in waiting if row["kind"] in _WORDS]
         recent = await _recent(conn, keys, wrote, now) if wrote else {}
-    loaded = _Loaded()
+    if erased:
+        await _forget(services, erased, now)
+    loaded = _Loaded(keys)
     for row in busy:
         item = _open(services, keys, row, by_conversation[row["id"]])
         item.recent = recent.get(item.id, [])
         loaded.conversations.append(item)
         loaded.people[item.id] = _person(keys, row)
-    return loaded, keys
+    return loaded
+
+
+async def _forget(services: Services, conversation_ids: list[str], now: datetime) -> None:
+    """What came in while its person was being erased is nobody's."""
+    async with services.db.write() as conn:
+        await conn.execute(
+            update(inbox)
+            .where(inbox.c.conversation_id.in_(conversation_ids), inbox.c.processed_at.is_(None))
+            .values(processed_at=now, payload=Ciphertext())
+        )
 
 
 def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> Conversation:
@@ -180,8 +239,9 @@ async def _recent(
     found: dict[str, list[RecentText]] = defaultdict(list)
     parameters = {"ids": ids, "since": now - RECENT}
     for row in (await conn.execute(_RECENT, parameters)).mappings():
-        body = orjson.loads(keys[row["person_id"]].open(row["body"]))
-        found[row["conversation_id"]].append(RecentText(row["id"], body.get("text", "")))
+        if row["person_id"] in keys and row["body"]:
+            body = orjson.loads(keys[row["person_id"]].open(row["body"]))
+            found[row["conversation_id"]].append(RecentText(row["id"], body))
     return found
 
 
@@ -189,22 +249,74 @@ async def _commit(services: Services, plans: list[Plan], keys: Keys, now: dateti
     """Write the plans whose conversation nobody changed meanwhile; returns the others' ids."""
     async with services.db.write() as conn:
         ids = [plan.conversation.id for plan in plans]
-        rows = await conn.execute(_LOCK, {"ids": ids})
-        revisions = {row.id: row.revision for row in rows}
-        fresh = [p for p in plans if revisions.get(p.conversation.id) == p.conversation.revision]
+        held = {row.id: row for row in await conn.execute(_LOCK, {"ids": ids})}
+        fresh = []
+        for plan in plans:
+            row = held.get(plan.conversation.id)
+            if row is not None and row.revision == plan.conversation.revision:
+                # Senders count the feed on without a new revision.
+                plan.conversation.feed = row.feed
+                fresh.append(plan)
         sends = await write_plans(conn, services, fresh, keys, now)
     written = {plan.conversation.id for plan in fresh}
     await services.after_turns(sorted(written), sends)
-    return [item for item in ids if item not in written]
+    return [item for item in ids if item not in written and item in held]
 
 
-async def _park(services: Services, plan: Plan, now: datetime) -> None:
-    """Set rows aside that cannot be written, so that they do not block what comes after."""
+async def _park(services: Services, conversation_id: str, why: str) -> None:
+    """Set the first waiting row aside, so that it does not block what comes after."""
+    now = services.clock.now()
+    try:
+        loaded = await _load(services, [conversation_id], now, 1)
+        plans = [parked(item, now, item.rows[0].id, why) for item in loaded.conversations]
+        if not plans or not await _commit(services, plans, loaded.keys, now):
+            return
+    except Exception as error:
+        if _passes(error) is not Passing.NEVER:
+            raise
+        await _park_unread(services, conversation_id, why, now)
+
+
+async def _park_unread(services: Services, conversation_id: str, why: str, now: datetime) -> None:
+    """The conversation cannot even be read: its row goes aside and a colleague sees it."""
     async with services.db.write() as conn:
-        await conn.execute(
-            inbox.update().where(inbox.c.id.in_(plan.processed)),
-            {"processed_at": now, "error": "the turn could not be written; see the log"},
+        place = (
+            await conn.execute(
+                select(conversation).where(conversation.c.id == conversation_id).with_for_update()
+            )
+        ).one()
+        first = await conn.scalar(
+            select(func.min(inbox.c.id)).where(
+                inbox.c.conversation_id == conversation_id, inbox.c.processed_at.is_(None)
+            )
         )
+        await conn.execute(
+            update(inbox).where(inbox.c.id == first).values(processed_at=now, error=why)
+        )
+        if place.control != Control.BOT:
+            return
+        await conn.execute(
+            update(conversation)
+            .where(conversation.c.id == conversation_id)
+            .values(
+                control=str(Control.QUEUED),
+                control_epoch=conversation.c.control_epoch + 1,
+                revision=conversation.c.revision + 1,
+            )
+        )
+        await conn.execute(
+            insert(case),
+            {
+                "id": new_id(now),
+                "conversation_id": conversation_id,
+                "person_id": place.person_id,
+                "followup_id": place.followup_id,
+                "reason": str(HandoffReason.BOT_ERROR),
+                "status": "queued",
+                "opened_at": now,
+            },
+        )
+    await services.told([conversation_id])
 
 
 _CONVERSATIONS = (
@@ -237,6 +349,16 @@ _CONVERSATIONS = (
     .order_by(conversation.c.id)
 )
 
+_WORDS = (str(InboxKind.TEXT), str(InboxKind.EDIT), str(InboxKind.MEDIA))
+_PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=inbox.c.id)
+_FIRST = (
+    select(inbox.c.id, _PLACE.label("place"))
+    .where(
+        inbox.c.conversation_id.in_(bindparam("ids", expanding=True)),
+        inbox.c.processed_at.is_(None),
+    )
+    .subquery()
+)
 _WAITING = (
     select(
         inbox.c.id,
@@ -245,10 +367,8 @@ _WAITING = (
         inbox.c.payload,
         inbox.c.received_at,
     )
-    .where(
-        inbox.c.conversation_id.in_(bindparam("ids", expanding=True)),
-        inbox.c.processed_at.is_(None),
-    )
+    .join(_FIRST, _FIRST.c.id == inbox.c.id)
+    .where(_FIRST.c.place <= bindparam("most"))
     .order_by(inbox.c.id)
 )
 
@@ -257,14 +377,14 @@ _RECENT = (
     .where(
         message.c.conversation_id.in_(bindparam("ids", expanding=True)),
         message.c.author == str(Author.PERSON),
-        message.c.kind == str(InboxKind.TEXT),
+        message.c.kind.in_(_WORDS),
         message.c.at > bindparam("since"),
     )
     .order_by(message.c.id)
 )
 
 _LOCK = (
-    select(conversation.c.id, conversation.c.revision)
+    select(conversation.c.id, conversation.c.revision, conversation.c.feed)
     .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(conversation.c.id)
     .with_for_update()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, bindparam, delete, func, insert, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.pipeline.answers import Answers
 from bot.pipeline.flow import FEED_CHANNELS, Author, Cause, Flow, InboxKind, SendStatus
 from bot.pipeline.plan import Outbound, Plan
+from bot.pipeline.secrets import RECENT, without_pieces
 from bot.services import Services
 from bot.store.columns import Ciphertext
 from bot.store.ids import new_id
@@ -29,7 +32,6 @@ from bot.store.tables import (
     outbox,
     person,
     record,
-    result,
     timer,
 )
 from bot.store.vault import PersonKey
@@ -74,9 +76,9 @@ class Batch:
         self.rewritten: list[Row] = []
         self.outbound: list[tuple[Row, Row]] = []  # outbox row, its line of the transcript
         self.timers: list[Row] = []
-        self.results: list[Row] = []
-        self.corrections: list[Row] = []
-        self.withdrawn: list[Row] = []
+        self.answers = Answers()
+        self.spread: list[Plan] = []  # turns that found a secret spread over earlier texts
+        self.woken: list[str] = []  # conversations whose person acted
         self.records: list[Row] = []
         self.offers: list[Row] = []
         self.uses: list[Row] = []
@@ -104,6 +106,7 @@ async def write_plans(
         _collect(batch, plan)
     await _write_inbox(conn, batch)
     await _write_records(conn, batch)
+    await _write_spread(conn, batch)
     await _write_people(conn, batch)
     await _write_messages(conn, batch)
     if batch.conversations:
@@ -114,7 +117,19 @@ async def write_plans(
 def _collect(batch: Batch, plan: Plan) -> None:
     item = plan.conversation
     batch.processed += [row_id for row_id in plan.processed if row_id not in plan.failed]
-    batch.failed += [{"row": row_id, "why": why} for row_id, why in plan.failed.items()]
+    bodies = {inbound.row.id: inbound.body for inbound in plan.inbound}
+    for row_id, why in plan.failed.items():
+        # Kept for whoever looks into it, without what only the turn knows to be a secret.
+        kept = batch.seal(plan, _shown(bodies.get(row_id, {})))
+        batch.failed.append({"row": row_id, "why": why, "kept": kept})
+    if plan.pieces:
+        batch.spread.append(plan)
+        for name, value in item.state.answers.items():
+            touched = isinstance(value, str) and any(new in value for new in plan.pieces.values())
+            if touched and item.followup_id is not None:
+                batch.answers.rewrite((item.followup_id, name), batch.seal(plan, value))
+    if plan.replied:
+        batch.woken.append(item.id)
     feeds = item.account.startswith(FEED_CHANNELS)
     for inbound in plan.inbound:
         item.feed += feeds
@@ -132,10 +147,10 @@ def _collect(batch: Batch, plan: Plan) -> None:
             }
         )
     for text in item.recent:
-        if text.changed:
-            body = batch.seal(plan, {"text": text.text})
+        if text.changed and text.message_id:
+            body = batch.seal(plan, text.body)
             batch.rewritten.append({"row": text.message_id, "new_body": body})
-    for outbound in plan.outbound:
+    for outbound in _joined(batch, plan):
         batch.outbound.append(_outgoing(batch, plan, outbound))
     for effect in plan.effects:
         _collect_effect(batch, plan, effect)
@@ -166,10 +181,28 @@ def _shown(body: Row) -> Row:
     return {key: body[key] for key in kept if body.get(key)}
 
 
+def _joined(batch: Batch, plan: Plan) -> list[Outbound]:
+    """The texts as they go out: one for the whole turn where the channel wants few messages. Options
+    end a text, as a message has one set of them."""
+    channel = batch.services.channels.get(plan.conversation.account)
+    if channel is None or not channel.caps.joins_texts:
+        return plan.outbound
+    joined: list[Outbound] = []
+    for item in plan.outbound:
+        before = joined[-1] if joined else None
+        if before is None or before.message.options or before.cause is not item.cause:
+            joined.append(item)
+            continue
+        text = f"{before.message.text}\n\n{item.message.text}"
+        timers = [*before.on_delivered, *item.on_delivered]
+        joined[-1] = replace(item, message=replace(item.message, text=text), on_delivered=timers)
+    return joined
+
+
 def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
     item, said = plan.conversation, outbound.message
     tokens = [
-        batch.services.vault.option_token(item.id, said.serial, option.index)
+        batch.services.vault.option_token(item.token_scope, said.serial, option.index)
         for option in said.options
     ]
     body = {
@@ -179,6 +212,7 @@ def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
             for token, option in zip(tokens, said.options, strict=True)
         ],
         "question": said.question,
+        "locale": item.state.locale,
     }
     sealed = batch.seal(plan, body)
     row = {
@@ -231,11 +265,13 @@ def _collect_effect(batch: Batch, plan: Plan, effect: Effect) -> None:
             _collect_result(batch, plan, name, value, step)
             _record(batch, plan, "result", {"name": name, "step": step}, "person")
         case Corrected(name=name, new=new, step=step):
-            row = {"f": item.followup_id, "n": name, "new_number": _number(new)}
-            batch.corrections.append({**row, "new_value": batch.seal(plan, new)})
+            if item.followup_id is not None:
+                key = item.followup_id, name
+                batch.answers.correct(key, batch.seal(plan, new), _number(new))
             _record(batch, plan, "corrected", {"name": name, "step": step}, "person")
         case Withdrawn(name=name, step=step):
-            batch.withdrawn.append({"f": item.followup_id, "n": name})
+            if item.followup_id is not None:
+                batch.answers.withdraw((item.followup_id, name))
             _record(batch, plan, "withdrawn", {"name": name, "step": step})
         case StepPassed(step=step, how=how):
             _record(batch, plan, "step", {"step": step, "how": str(how)})
@@ -284,7 +320,7 @@ def _collect_result(batch: Batch, plan: Plan, name: str, value: Any, step: str) 
     if plan.conversation.followup_id is None:
         return
     sealed = batch.seal(plan, value)
-    batch.results.append(
+    batch.answers.record(
         {
             "followup_id": plan.conversation.followup_id,
             "name": name,
@@ -418,8 +454,6 @@ async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
         if rows:
             await conn.execute(insert(table), rows)
     for statement, rows in (
-        (_CORRECT, batch.corrections),
-        (_WITHDRAW, batch.withdrawn),
         (_HELPED, batch.helped),
         (_STARTED, batch.started),
         (_REPLIED, batch.replied),
@@ -427,11 +461,28 @@ async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
     ):
         if rows:
             await conn.execute(statement, rows)
-    if batch.results:
-        await conn.execute(_upsert_result(conn), batch.results)
+    await batch.answers.write(conn)
     offers = [row for row in batch.offers if row["followup_id"]]
     if offers:
         await conn.execute(_insert(conn, offer).on_conflict_do_nothing(), offers)
+
+
+async def _write_spread(conn: AsyncConnection, batch: Batch) -> None:
+    """A secret came in pieces: the pieces go from the open questions too."""
+    for plan in batch.spread:
+        item = plan.conversation
+        key = batch.keys[item.person_id]
+        rows = await conn.execute(
+            select(gap.c.id, gap.c.question).where(
+                gap.c.conversation_id == item.id, gap.c.at > batch.now - RECENT
+            )
+        )
+        for row in rows.all():
+            old = orjson.loads(key.open(row.question))
+            new = without_pieces(old, plan.pieces)
+            if new != old:
+                sealed = batch.seal(plan, new)
+                await conn.execute(update(gap).where(gap.c.id == row.id).values(question=sealed))
 
 
 async def _write_people(conn: AsyncConnection, batch: Batch) -> None:
@@ -460,6 +511,17 @@ async def _write_messages(conn: AsyncConnection, batch: Batch) -> None:
         await conn.execute(_REWRITE, batch.rewritten)
     if batch.restamped:
         await conn.execute(_RESTAMP, batch.restamped)
+    # What waited for the send window or a cap is decided now, before the answer goes out.
+    if batch.woken:
+        await conn.execute(
+            update(outbox)
+            .where(
+                outbox.c.conversation_id.in_(batch.woken),
+                outbox.c.cause == str(Cause.PROACTIVE),
+                outbox.c.status == str(SendStatus.PENDING),
+            )
+            .values(due_at=batch.now)
+        )
     if not batch.outbound:
         return
     returned = await conn.execute(
@@ -478,25 +540,10 @@ def _insert(conn: AsyncConnection, table: Table) -> Any:
     return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def _upsert_result(conn: AsyncConnection) -> Any:
-    """A question asked again (a loop, a corrected branch) replaces its answer, not the first one."""
-    new = _insert(conn, result)
-    return new.on_conflict_do_update(
-        index_elements=["followup_id", "name"],
-        set_={
-            "value": new.excluded.value,
-            "number": new.excluded.number,
-            "step": new.excluded.step,
-            "withdrawn": False,
-            "at": new.excluded.at,
-        },
-    )
-
-
 _PARK = (
     update(inbox)
     .where(inbox.c.id == bindparam("row"))
-    .values(processed_at=bindparam("now"), error=bindparam("why"))
+    .values(processed_at=bindparam("now"), error=bindparam("why"), payload=bindparam("kept"))
 )
 _UPDATE_CONVERSATION = (
     update(conversation)
@@ -510,20 +557,6 @@ _UPDATE_CONVERSATION = (
         locale=bindparam("new_locale"),
         last_in_at=func.coalesce(bindparam("in_at"), conversation.c.last_in_at),
     )
-)
-_CORRECT = (
-    update(result)
-    .where(result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
-    .values(
-        value=bindparam("new_value"),
-        number=bindparam("new_number"),
-        corrections=result.c.corrections + 1,
-    )
-)
-_WITHDRAW = (
-    update(result)
-    .where(result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
-    .values(withdrawn=True)
 )
 _HELPED = (
     update(answer_use)
@@ -564,7 +597,7 @@ _RESTAMP = (
     update(outbox)
     .where(
         outbox.c.conversation_id == bindparam("row"),
-        outbox.c.status == str(SendStatus.PENDING),
+        outbox.c.status.in_([str(SendStatus.PENDING), str(SendStatus.CLAIMED)]),
         outbox.c.author == str(Author.BOT),
         outbox.c.control_epoch == bindparam("old_epoch"),
     )

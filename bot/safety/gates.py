@@ -52,6 +52,8 @@ class SendFacts:
     current_epoch: int
     opted_out: bool = False
     suppressed: bool = False
+    answered: bool = False  # the person acted since it was planned: a reminder is not needed
+    opened: bool = False  # the same, but the follow-up has not begun: the person opens it
     last_day: int = 0
     last_week: int = 0
     unanswered: int = 0
@@ -83,6 +85,10 @@ def _may_start(facts: SendFacts, limits: Limits) -> Verdict | None:
         return Verdict(VerdictKind.DROP, "opted_out")
     if facts.author is Author.BOT and facts.control is not Control.BOT:
         return Verdict(VerdictKind.DROP, "not_in_control")
+    if facts.author is Author.BOT and facts.answered:
+        return Verdict(VerdictKind.DROP, "answered")
+    if facts.opened:
+        return None
     if facts.unanswered >= limits.unanswered:
         return Verdict(VerdictKind.DROP, "unanswered")
     opening = next_opening(facts.now, limits)

@@ -84,7 +84,7 @@ _NO_NUMBERS = re.compile(
     r"一般|一点儿?(?!半|钟|\d|[零一二三四五六七八九十])|一下|一样|一直|一些|一起|统一|唯一|万一|一定|一共|一会儿?|一切|一向|一旦|一方面|一边"
     r"|(?:周|星期|礼拜)[一二三四五六]|进一步|一步|一致|一味|一概|一律|一再|一言难尽|一塌糊涂|一如既往|千万别|千万不|万分|百分之?"
     r"|乱七八糟|三番五次|不管三七|五花八门|十足|一流|不一|说一不二|一心|一时|一路|一头|二话|双十一|第一时间|一句|有一说一|实话"
-    r"|no one|any ?one|every ?one|some ?one|the (?:other|only|same|right|wrong|good|bad|best|worst) one|one of|this one|that one|one day|one more|one thing|which one"
+    r"|no one|any ?one|every ?one|some ?one|the (?:other|only|same|right|wrong|good|bad|best|worst) one|one of(?: (?:the|these|those)(?: two| three)?)?|this one|that one|one day|one more|one thing|which one"
 )
 _PAIR_ZH = re.compile(
     r"^(.*?[十百千万])?([一二两三四五六七八九])([二两三四五六七八九])([十百千万亿]*)$"
@@ -209,6 +209,18 @@ def _pair(text: str) -> tuple[Decimal, Decimal] | None:
     return None if low is None or high is None else (low, high)
 
 
+_ONE_WORD = re.compile(rf"\b(?:{'|'.join(_WORD_EN)})\b")
+
+
+def _listed(match: re.Match[str]) -> list[Numeral]:
+    """ "one and two": words that make no one number, but each a number."""
+    if " and " not in (match["en"] or ""):
+        return []
+    words = _ONE_WORD.finditer(match.string, match.start(), match.end())
+    values = [(word.start(), word.end(), Decimal(_WORD_EN[word[0]])) for word in words]
+    return [Numeral(start, end, value, value) for start, end, value in values]
+
+
 def find_numbers(text: str) -> list[Numeral]:
     """The first 500 numbers of a folded, simplified text; ordinals and units are not judged."""
     masked = {
@@ -224,6 +236,7 @@ def find_numbers(text: str) -> list[Numeral]:
             continue
         values = _read(match)
         if values is None:
+            found += _listed(match)
             continue
         if max(map(abs, values)) > _LARGEST:
             values = (TOO_LARGE, TOO_LARGE)

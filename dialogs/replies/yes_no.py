@@ -37,12 +37,12 @@ _WORDS: dict[_Kind, str] = {
     "|nope|nah|i guess not|guess not|naw|nay|no thanks|no thank you|no thx|not really|not yet|never|not at all|no way|not now|not today|negative|not interested|i'd rather not|rather not|i'll pass|pass|hell no|by no means|not necessary|no need|absolutely not|certainly not|definitely not|of course not|not any more|not anymore|incorrect|false|wrong|n|no can do|not this time|i'm good|decline"
     "|👎|❌|🙅|🚫|✖|×|✗|✘",
     _Kind.NOT: "不|no|not|don't|dont|doesn't|doesnt|didn't|didnt|do not|does not|did not|haven't|havent|hasn't|hasnt|have not|has not|isn't|isnt|is not|wasn't|wasnt|aren't|won't|wont|will not|wouldn't|wouldnt|would not|can't|cant|cannot|can not|couldn't|could not|shouldn't|never|nothing|ain't|hadn't|am not|i'm not|hardly|没什么|并非|不是说|不见得|难说|谈不上|不能说|不得|没说|没有说|不至于",
-    _Kind.CAN: "是|对|可以|行|能|会|要|需要|想|想要|方便|有空|有时间|有兴趣|感兴趣|有|收到|收到了|拿到|拿到了|用过|用了|去过|试过|开通了|开通过|完成了|办好了|弄好了|搞定了|搞定|激活了|绑定了|解决了|做了|买了|看过|看了|看到了|听过|听说过|知道|了解|记得|到了|到账了|已经|继续|考虑|得|有的|有过|本人|我本人|嗯|恩|没问题的|可|可以的|配合|来吧"
+    _Kind.CAN: "是|对|可以|行|能|会|要|需要|想|想要|方便|有空|有时间|有兴趣|感兴趣|有|收到|收到了|拿到|拿到了|用过|用了|去过|试过|开通了|开通过|完成了|办好了|弄好了|搞定了|搞定|激活了|绑定了|解决了|做了|买了|看过|看了|看到了|听过|听说过|知道|了解|记得|到了|到账了|已经|继续|考虑|得|有的|有过|本人|我本人|嗯|恩|没问题的|可|可以的|配合|来吧|好了"
     "|i do|i did|i have|i am|i was|i will|i would|i can|it is|it was|it did|it does|it has|they did|they have|he did|she did|we do|we did|we have|that is|it works|it worked|got it|received|received it|have received|i got it|already|done|works|interested|useful|want|want to|i want to|would like|i'd like|like to|i'd love|need|need it|possible|available|yes i do|continue|mm-hmm|mhm|uh-huh|uhuh|aye|okay then|do it|let's do it|proceed",
     _Kind.REFUSE: "反对|介意|有意见|有问题|mind|object|refuse|disagree|opposed|against it|say no|否认|拒绝的",
     _Kind.UNSURE: "不知道|不确定|不清楚|不晓得|不好说|不一定|说不准|说不定|看情况|也许|或许|再说|再看|再看看|再想想|考虑一下|考虑考虑|想想|考虑下|随便|无所谓|没想好|还没想好|没决定|还没决定|没考虑好|还没考虑好|难说|到时候|看吧|有时候|有时|偶尔|不记得|忘了|是不是|行不行|好不好|可不可以|能不能|有没有|要不要|对不对|会不会|算是|一半一半|半信半疑|没听懂|听不懂|什么意思|不明白|没明白|不太清楚|不太确定|没印象|记不清|不太懂"
     "|maybe|perhaps|possibly|not sure|i'm not sure|unsure|don't know|dont know|do not know|no idea|idk|dunno|it depends|depends|can't remember|don't remember|sometimes|might|we'll see|let me think|think about it|not certain|either way|whatever|don't care|i guess so maybe|don't understand|yes and no|no clue|undecided|couldn't say|half and half",
-    _Kind.NEUTRAL: "你好|您好|好像|好多|好几|好久|好用|好处|好友|好评|好奇|好看|好了|刚好|只好|正好|最好|是否|对不起|对了|对于|对方|对账|行李|行号|银行|进行|流行|行业|要是|要不|要不然|重要|主要|只要|有点|有些|有人|有关|所有|可能|可是|可惜|会员|机会|不过|不错|不好意思|不但|不仅|不同|不如|不久|不管|不客气|不谢|成功|成本|完成|现成|中国|中午|其中|得到|觉得|想法|能力|功能|智能|没关系|没事|不错的|一直|一定要|特别|别的|别人|别扭|分别|区别|级别|性别|能用|不然|不止|不少|不只|不光|要求|需求|当中|可爱|没想到|未来|想知道|想问|想请问|请问|想咨询|要问|中心|手中|会话|可是|正确率|确定吗|是什么|是谁|怎么样|没错吧|有什么|有多少|还有|还要|拿到卡后|如果|万一"
+    _Kind.NEUTRAL: "你好|您好|好像|好多|好几|好久|好用|好处|好友|好评|好奇|好看|刚好|只好|正好|最好|是否|对不起|对了|对于|对方|对账|行李|行号|银行|进行|流行|行业|要是|要不|要不然|重要|主要|只要|有点|有些|有人|有关|所有|可能|可是|可惜|会员|机会|不过|不错|不好意思|不但|不仅|不同|不如|不久|不管|不客气|不谢|成功|成本|完成|现成|中国|中午|其中|得到|觉得|想法|能力|功能|智能|没关系|没事|不错的|一直|一定要|特别|别的|别人|别扭|分别|区别|级别|性别|能用|不然|不止|不少|不只|不光|要求|需求|当中|可爱|没想到|未来|想知道|想问|想请问|请问|想咨询|要问|中心|手中|会话|可是|正确率|确定吗|是什么|是谁|怎么样|没错吧|有什么|有多少|还有|还要|拿到卡后|如果|万一"
     "|right now|right away|right after|right before|all right reserved|no one|no matter|no longer than|no doubt|know|not only|no later|number|the right|true story|fine print|ok google|never mind|nevermind|thanks|thank you|want to know|want to ask|like to know|like to ask|have a question|i have a question|need to know|need help|have to|if|i need help|need a|want a|i want a|i have an|i was wondering|wondering|i can't log in|mind you",
 }
 _LEXICON: Lexicon[_Kind] = Lexicon(
@@ -185,7 +185,7 @@ def _too_slight(tokens: list[_Token], head: int, following: str) -> bool:
 
 _ONLY_ALONE = frozenset(
     words_of(
-        "是|对|行|能|会|要|想|想要|需要|有|得|可|继续|考虑|了解|知道|一定|肯定|确定|确认|正确|支持|接受|有的|到了|已经|记得|随时|尽管"
+        "是|对|行|能|会|要|想|想要|需要|有|得|可|继续|考虑|了解|知道|一定|肯定|确定|确认|正确|支持|接受|有的|到了|已经|记得|随时|尽管|好了"
         "|i do|i am|i was|i have|i can|i will|i would|i did|it is|it was|it has|want|want to|i want to|need|need it|would like|i'd like|i'd love|like to|continue|done|already|available|possible|useful|true|right|we have|we do|they have|pass|wrong|false|incorrect"
     )
 )

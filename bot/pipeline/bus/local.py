@@ -19,6 +19,8 @@ class LocalBus:
         self.publish_nowait(topic, conversation_ids)
 
     def publish_nowait(self, topic: Topic, conversation_ids: Collection[str]) -> None:
+        if topic is Topic.LIVE:
+            return  # the pages of this process were told directly; there is no other process
         self._waiting[topic].update(dict.fromkeys(conversation_ids))
         if conversation_ids:
             self._ready[topic].set()

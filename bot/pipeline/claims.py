@@ -1,0 +1,190 @@
+"""Which outbox rows are sent next: whole conversations, in order, by one sender at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping, and_, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.flow import Cause, SendStatus
+from bot.services import Services
+from bot.store.tables import address, conversation, followup, outbox, person, record
+from channels.message import Address
+
+CONVERSATIONS = 64  # claimed in one transaction
+ATTEMPTS = 8  # of one text, before it is given up
+LEASE = timedelta(seconds=120)  # when it runs out, the sender has died
+LAST_START = timedelta(
+    seconds=60
+)  # after the claim nothing new is begun; a send takes 30 s at most
+AGAIN = "sent again after unknown outcome"  # stands in `detail`: once is enough
+
+Row = RowMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One claimed row, opened."""
+
+    row: Row
+    payload: dict[str, Any]
+    to: Address
+    claimed_at: datetime
+
+
+async def claim_due(services: Services, conversation_ids: Collection[str] | None) -> list[Due]:
+    """Take what is due, of these conversations or of any. Claims that ran out are settled first."""
+    now = services.clock.now()
+    async with services.db.write() as conn:
+        heads = list((await conn.execute(_heads(now, conversation_ids))).scalars())
+        if not heads:
+            return []
+        await _settle_expired(conn, heads, now)
+        rows = _in_order((await conn.execute(_rows(heads))).mappings().all(), now)
+        if not rows:
+            return []
+        keys = await services.vault.keys(conn, {row["person_id"] for row in rows})
+        mine = [row for row in rows if row["person_id"] in keys]
+        claim = {"status": str(SendStatus.CLAIMED), "claimed_at": now}
+        await _set(conn, mine, {**claim, "attempts": outbox.c.attempts + 1})
+        lost = [row for row in rows if row["person_id"] not in keys]
+        await _set(conn, lost, {"status": str(SendStatus.DROPPED), "detail": "erased"})
+    found = []
+    for row in mine:
+        key = keys[row["person_id"]]
+        to = Address(row["account"], key.open(row["address_value"]))
+        found.append(Due(row, orjson.loads(key.open(row["payload"])), to, now))
+    return found
+
+
+async def _set(conn: AsyncConnection, rows: Sequence[Row], values: dict[str, Any]) -> None:
+    if rows:
+        ids = [row["id"] for row in rows]
+        await conn.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
+
+
+async def _settle_expired(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
+    """Claims of a process that died while sending: nobody can tell what arrived. A reply is sent
+    once more, anything else is left to a person."""
+    rows = (
+        (
+            await conn.execute(
+                select(outbox).where(
+                    outbox.c.conversation_id.in_(ids),
+                    outbox.c.status == str(SendStatus.CLAIMED),
+                    outbox.c.claimed_at < now - LEASE,
+                )
+            )
+        )
+        .mappings()
+        .all()
+    )
+    again = [row for row in rows if may_repeat(row)]
+    await _set(conn, again, {"status": str(SendStatus.PENDING), "detail": AGAIN})
+    lost = [row for row in rows if not may_repeat(row)]
+    died = "the sender died while sending"
+    await _set(conn, lost, {"status": str(SendStatus.UNKNOWN), "detail": died})
+    if lost:
+        await conn.execute(
+            insert(record),
+            [
+                {
+                    "conversation_id": row["conversation_id"],
+                    "followup_id": row["followup_id"],
+                    "kind": f"send_{SendStatus.UNKNOWN}",
+                    "actor": "system",
+                    "data": {"outbox": row["id"], "detail": died},
+                    "at": now,
+                }
+                for row in lost
+            ],
+        )
+
+
+def may_repeat(row: Row) -> bool:
+    """Whether a text that may have arrived is sent again: a reply, and once."""
+    repeated = (row["detail"] or "").startswith(AGAIN)
+    return row["cause"] == Cause.REPLY and not repeated and row["attempts"] < ATTEMPTS
+
+
+def _heads(now: datetime, conversation_ids: Collection[str] | None) -> Any:
+    """Conversations with something to send now that nobody else is sending to."""
+    other, earlier = outbox.alias("other"), outbox.alias("earlier")
+    held = exists().where(
+        other.c.conversation_id == outbox.c.conversation_id,
+        other.c.status == str(SendStatus.CLAIMED),
+        other.c.claimed_at >= now - LEASE,
+    )
+    # What waits for a rate limit or another attempt holds back what comes after it. What the bot
+    # wants to start and may not now holds back only more of its kind, never an answer.
+    behind = exists().where(
+        earlier.c.conversation_id == outbox.c.conversation_id,
+        earlier.c.id < outbox.c.id,
+        earlier.c.status == str(SendStatus.PENDING),
+        earlier.c.due_at > now,
+        or_(earlier.c.cause == str(Cause.REPLY), outbox.c.cause == str(Cause.PROACTIVE)),
+    )
+    due = or_(
+        and_(outbox.c.status == str(SendStatus.PENDING), outbox.c.due_at <= now, ~behind),
+        and_(outbox.c.status == str(SendStatus.CLAIMED), outbox.c.claimed_at < now - LEASE),
+    )
+    waiting = select(outbox.c.conversation_id).where(due, ~held)
+    if conversation_ids is not None:
+        waiting = waiting.where(outbox.c.conversation_id.in_(list(conversation_ids)))
+    waiting = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(CONVERSATIONS)
+    return (
+        select(conversation.c.id)
+        .where(conversation.c.id.in_(waiting))
+        .order_by(conversation.c.id)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _rows(ids: Sequence[str]) -> Any:
+    return (
+        select(
+            outbox,
+            address.c.id.label("address_id"),
+            address.c.value.label("address_value"),
+            address.c.last_in_at,
+            conversation.c.control,
+            conversation.c.control_epoch.label("current_epoch"),
+            person.c.zone,
+            person.c.opted_out_at,
+            person.c.erased_at,
+            followup.c.script,
+            followup.c.delivered_at.label("first_delivered_at"),
+        )
+        .join(conversation, conversation.c.id == outbox.c.conversation_id)
+        .join(address, address.c.id == conversation.c.address_id)
+        .join(person, person.c.id == outbox.c.person_id)
+        .outerjoin(followup, followup.c.id == outbox.c.followup_id)
+        .where(
+            outbox.c.conversation_id.in_(list(ids)),
+            outbox.c.status.in_([str(SendStatus.PENDING), str(SendStatus.CLAIMED)]),
+        )
+        .order_by(outbox.c.id)
+    )
+
+
+def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
+    """Of each conversation what can go now, in order, by the rule of `_heads`."""
+    taken: list[Row] = []
+    stopped: set[str] = set()
+    held_back: set[str] = set()  # conversations with something proactive that has to wait
+    for row in rows:
+        place, proactive = row["conversation_id"], row["cause"] == Cause.PROACTIVE
+        if place in stopped or (proactive and place in held_back):
+            continue
+        if row["status"] == SendStatus.PENDING and row["due_at"] <= now:
+            taken.append(row)
+        elif row["status"] == SendStatus.PENDING and proactive:
+            held_back.add(place)
+        else:
+            stopped.add(place)
+    return taken
