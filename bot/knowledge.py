@@ -76,8 +76,10 @@ class Knowledge:
         return FaqResult(FaqDecision(str(decision.kind)), tuple(found))
 
     def _prepare(self, item: Article) -> FaqArticle:
-        body = render_text(item.body, self._company.values(item.locale))
-        return FaqArticle(item.id, item.version, item.title, to_plain(body))
+        values = self._company.values(item.locale)
+        links = [f"{link.label}: {render_text(link.url, values)}" for link in item.links]
+        text = "\n".join([to_plain(render_text(item.body, values)), *links])
+        return FaqArticle(item.id, item.version, item.title, text)
 
 
 def build_base(articles: tuple[Article, ...], cache: Path | None = None) -> KnowledgeBase:

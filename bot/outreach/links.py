@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Author, Control, Flow, SendStatus
@@ -131,12 +131,14 @@ async def give_followup(
     if place.followup_id is not None and place.followup_id != followup_id:
         await end_followup(conn, place.followup_id, "replaced", now)
     open_case = place.control in (Control.HUMAN, Control.QUEUED)
+    spoken = select(followup.c.locale).where(followup.c.id == followup_id).scalar_subquery()
     await conn.execute(
         update(conversation)
         .where(conversation.c.id == conversation_id)
         .values(
             followup_id=followup_id,
             state=None,
+            locale=func.coalesce(spoken, conversation.c.locale),
             control=place.control if open_case else str(Control.BOT),
             control_epoch=conversation.c.control_epoch + 1,
             revision=conversation.c.revision + 1,

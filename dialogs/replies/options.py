@@ -267,7 +267,7 @@ def stands_alone(reply: Reply, span: Span) -> bool:
 
 _REASON = re.compile(r"\s+(?:i |because|it|that|thanks|please|谢|因为|我|麻烦)")
 _JOINS = re.compile(
-    r"不是|不选|不要|不|not|n't|除了|和|跟|与|及|或者?|还是|&|\+|/|\bor\b|\band\b|\bboth\b|第?[一二三四五六七八九十\d]{1,2}(?:个|号|项)?|(?<![a-z])[a-z](?![a-z'])|都|全|选项?|that|want|would like|prefer|go with|one|最后一个|everything|except|以外|之外|\bok(?:ay)?\b"
+    r"不是|不选|不要|不|not|n't|除了|和|跟|与|及|或者?|还是|&|\+|/|\bor\b|\band\b|\b(?:both|either)\b|第?[一二三四五六七八九十\d]{1,2}(?:个|号|项)?|(?<![a-z])[a-z](?![a-z'])|都|全|选项?|that|want|would like|prefer|go with|one|最后一个|everything|except|以外|之外|\bok(?:ay)?\b"
 )
 
 
@@ -342,17 +342,17 @@ def nearest(reply: Reply, options: Options) -> Reading[int]:
 
 
 _NEGATES = re.compile(r"不|没|别|\bnot?\b|n't|\bnever\b|\bun|\bdis")
-_SPARE_WORDS = words_of(
-    "发|用|打|通过|走|那张|那个|那种|那款|这张|这个|那一张|by|via|through|card please|the one with"
+_SPARE = sorted(
+    (
+        *(word for word in FILLERS if len(word) > 1 or word in "的了吧啊我是选就嗯额"),
+        *words_of("那张|那个|那种|那款|这张|这个|那一张|by|via|through|a"),
+    ),
+    key=len,
+    reverse=True,
 )
-_SPARE_ALL = [
-    *(w for w in FILLERS if len(w) > 1 or w in "的了吧啊我是选就嗯额"),
-    *_SPARE_WORDS,
-    "a",
-]
-_SPARE = sorted(_SPARE_ALL, key=len, reverse=True)
+_SPARE_WORD = "|".join(re.escape(word) for word in _SPARE)
 _SPARE_EDGE = re.compile(
-    rf"^(?:(?:{'|'.join(re.escape(w) for w in _SPARE)})(?![a-z'])|[\W_])+|(?:(?<![a-z'])(?:{'|'.join(re.escape(w) for w in _SPARE)})|[\W_])+$"
+    rf"^(?:(?:{_SPARE_WORD}|通过|[发用打走])(?![a-z'])|[\W_])+|(?:(?<![a-z'])(?:{_SPARE_WORD})|[\W_])+$"
 )
 
 

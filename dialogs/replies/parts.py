@@ -22,7 +22,7 @@ _DENIES = re.compile(
 )
 _MOST_PARTS = 24
 _LONGEST = 60  # characters; more is no name
-_LEAST = 80.0  # likeness from which a part names an option
+_LEAST = 75.0  # likeness from which a part names an option
 _APART = 8.0  # by which the best must be ahead
 
 

@@ -20,6 +20,7 @@ from dialogs.intents import (
     is_start_word,
 )
 from dialogs.lexicons import bundled_lexicons
+from kb.shipped import articles
 
 LINES = Path(__file__).parent / "intent_lines"
 FAQ = (
@@ -280,3 +281,35 @@ def test_any_text_is_read_without_an_error(detector: IntentDetector, text: str) 
 def test_a_text_of_fifty_thousand_characters_is_read(detector: IntentDetector, piece: str) -> None:
     text = (piece * 50_000)[:50_000]
     assert all(d.evidence in text for d in detector.detect(text, "zh"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "someone pretending to be you stole my money",
+        "a man posing as your support emptied my account",
+        "I think someone claiming to be from your team took my savings",
+    ],
+)
+def test_a_thief_in_our_name_is_fraud_before_a_complaint(
+    detector: IntentDetector, text: str
+) -> None:
+    assert detector.detect(text, "en")[0].intent is Intent.FRAUD
+
+
+@pytest.mark.parametrize("text", ["you stole my money", "you people are thieves"])
+def test_calling_us_thieves_is_a_complaint_and_no_fraud(
+    detector: IntentDetector, text: str
+) -> None:
+    assert "fraud" not in found(detector, text) and "complaint" in found(detector, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [("I have", "en"), ("kids", "en"), ("i want to", "en"), ("孩子", "zh"), ("钱", "zh")],
+)
+def test_a_few_bare_words_are_never_guessed_to_be_distress_or_fraud(text: str, locale: str) -> None:
+    # The whole product's questions: what the model guesses depends on what it learnt from.
+    neutral = tuple(phrasing for article in articles() for phrasing in article.phrasings)
+    whole = IntentDetector.from_lexicons(bundled_lexicons(), neutral)
+    assert not found(whole, text, locale) & {"distress", "fraud"}

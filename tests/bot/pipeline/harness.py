@@ -95,6 +95,12 @@ def library() -> ScriptLibrary:
     return ScriptLibrary([*shipped, Script.parse(SURVEY, "survey")])
 
 
+class Faq(KeywordFaq):
+    """Articles found by a word; none of them stands in the database."""
+
+    articles: tuple[()] = ()
+
+
 @cache
 def company() -> Company:
     return Company.load(None)
@@ -105,6 +111,7 @@ async def make_services(
     folder: Path,
     clock: GivenClock,
     channels: Mapping[str, Channel],
+    faq: Faq | None = None,
     **changes: Any,
 ) -> Services:
     """Services as a process has them, but for the expensive parts, which are shared. `changes`: of
@@ -118,7 +125,7 @@ async def make_services(
         vault=vault,
         clock=clock,
         company=company(),
-        knowledge=cast(Knowledge, KeywordFaq()),
+        knowledge=cast(Knowledge, faq or Faq()),
         scripts=library(),
         detect_intents=detect,
         bus=LocalBus(),
@@ -322,13 +329,14 @@ async def open_world(
     clock: GivenClock | None = None,
     channel: ScriptedChannel | None = None,
     more: Sequence[Channel] = (),
+    faq: Faq | None = None,
     **changes: Any,
 ) -> AsyncIterator[World]:
     """A world on a migrated database; several can stand on the same one. `folder` keeps the keys."""
     clock = clock or GivenClock(NOON)
     channel = channel or ScriptedChannel()
     accounts: dict[str, Channel] = {one.account: one for one in (channel, *more)}
-    services = await make_services(url, folder, clock, accounts, **changes)
+    services = await make_services(url, folder, clock, accounts, faq, **changes)
     async with aiohttp.ClientSession() as http:
         world = World(services, clock, channel, http)
         try:

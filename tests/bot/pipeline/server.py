@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from bot import runtime as runtime_module
 from bot.app import create_app
 from bot.runtime import Runtime
 from bot.services import Services
@@ -32,7 +31,6 @@ def free_port() -> int:
 @asynccontextmanager
 async def served(services: Services, port: int = 0) -> AsyncIterator[Served]:
     """`port` as an earlier server had it: a restart."""
-    runtime_module.REFRESH_S = 3_600.0  # these worlds have no articles in their database
     for throttle in (chat._new_sessions, chat._messages, sign_in._attempts):
         throttle._seen.clear()  # of the process, so of the tests before
     listener = socket.socket()

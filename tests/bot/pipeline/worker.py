@@ -9,7 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from bot import runtime as runtime_module
 from bot.clock import SystemClock
 from bot.logs import configure_logs
 from bot.runtime import Runtime
@@ -18,7 +17,6 @@ from tests.bot.pipeline.harness import open_world
 
 
 async def main(url: str, folder: Path, role: str, people: int) -> None:
-    runtime_module.REFRESH_S = 3_600.0  # these worlds have no articles in their database
     configure_logs()
     async with open_world(url, folder) as world:
         world.services.clock = SystemClock()
