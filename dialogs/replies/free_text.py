@@ -51,7 +51,7 @@ _REPROACH = re.compile(
 )
 # A wish or an opinion is an answer, also where it is said as a question.
 _OPINION = re.compile(
-    r"我觉得|我认为|我希望|希望|建议|最好|\bi (?:think|wish|hope|suggest)\b|would be (?:nice|good|great)"
+    r"我觉得|我认为|我希望|希望|建议|最好|\bi (?:think|wish|hope|suggest)\b|^\W*what (?:i|we) |would be (?:nice|good|great)"
 )
 _OPENS = re.compile(r"^[\s,，。.!！;；、~-]+")
 

@@ -53,7 +53,7 @@ _LETTER = re.compile(
     r"(?<![a-z0-9'])(?P<letter>[a-z])(?![a-z0-9'])(?P<mark>\s?[.)、:]|选项|项|吧)?"
 )
 _NOT = re.compile(
-    r"(?:不是|不选|不要|别选|并非|不想要|不用|排除|除了|不|没有|没|\bnot|n't(?: want| like| take| pick| use| need| have| choose)?|except|other than|instead of|rather than|而不是|\bno)\s*(?:选|要|给|the |an? |option |太|很|怎么|very |really |too )?$"
+    r"(?:不是|不选|不要|别选|并非|不想要|不用|排除|除了|不|没有|没|\bnot|n't(?: want| like| take| pick| use| need| have| choose)?|except|other than|instead of|rather than|而不是|\bno)\s*(?:选|要|给|打|发|用|the |an? |option |太|很|怎么|very |really |too )?$"
 )
 # Goes on with what was denied: 不是1和3, "neither 1 nor 3".
 _ALSO_DENIED = re.compile(r"\s*(?:和|跟|与|及|或者?|、|/|&|and|or|nor)\s*(?:the |an? )?")

@@ -157,7 +157,7 @@ def table(halves: Mapping[Half, Mapping[tuple[str, str], Tally]]) -> str:
     """The figures as people read them: percent right/wrong/missed of each half, then the rests."""
     names = " ".join(f"{half + ' r/w/m %':>18}" for half in halves)
     rows = [f"{'kind':<10} {'':<3} {'lines':>5} {names} {'rest':>7}"]
-    tallies = next(reversed(halves.values()))
+    tallies = list(halves.values())[-1]
     for (kind, locale), tally in tallies.items():
         shares = " ".join(f"{_shares(half[kind, locale]):>18}" for half in halves.values())
         rest = f"{tally.rest_right}/{tally.rest_said}" if tally.rest_said else "–"

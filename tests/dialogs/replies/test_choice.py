@@ -102,7 +102,7 @@ def test_an_amount_means_the_option_that_holds_it(
 @pytest.mark.parametrize(
     ("text", "labels", "index"),
     [
-        ("除了贷款都行", CARDS_ZH, [0, 1]), ("anything but a loan", CARDS_EN, [0, 1]), ("中间那个", CARDS_ZH, 1), ("the middle one", CARDS_EN, 1),
+        ("除了贷款都行", CARDS_ZH, [0, 1]), ("anything but a loan", CARDS_EN, [0, 1]), ("中间那个", CARDS_ZH, 1), ("the middle one", CARDS_EN, 1), ("不要打电话，发短信", ("短信", "电话"), 0),
         ("贵", ("太慢", "太贵", "其他"), 1), ("又慢又贵", ("太慢", "太贵", "其他"), [0, 1]), ("slow and expensive", ("Too slow", "Too expensive"), [0, 1]),
         ("wechat", ("短信", "微信"), 1), ("其它", ("太慢", "其他"), 1), ("I will text you later", ("短信", "微信"), None),
     ],
