@@ -414,3 +414,4 @@ class _writer:  # noqa: N801 - reads as a verb where it is used
 
     async def __aexit__(self, *error: object) -> None:
         self._task.cancel()
+        await asyncio.wait([self._task])

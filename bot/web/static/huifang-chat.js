@@ -35,7 +35,7 @@ button { font:inherit; cursor:pointer; color:inherit; }
 .agent .bubble { background:var(--agent); border-color:transparent; }
 .bubble a { color:inherit; }
 .options { display:flex; flex-wrap:wrap; gap:8px; max-width:min(96%,36em); margin:2px 0 6px; }
-.options button { min-height:40px; min-width:44px; padding:6px 14px; border-radius:20px; border:1.5px solid var(--accent); background:var(--surface); color:var(--accent-text); font-weight:550; text-align:start; }
+.options button { min-height:40px; min-width:44px; padding:6px 14px; border-radius:20px; border:1.5px solid var(--accent); background:var(--surface); color:var(--accent-text); font-weight:550; text-align:center; }
 .options button:hover { background:var(--accent); color:var(--accent-ink); }
 .options.past button { border-color:var(--line); color:var(--ink-3); font-weight:400; min-height:32px; padding:2px 12px; }
 .state { color:var(--ink-3); font-size:12px; margin-inline:4px; }
@@ -109,7 +109,8 @@ class Memory {
 
 class HuifangChat extends HTMLElement {
   connectedCallback() {
-    if (this.shadowRoot) return;
+    this.stopped = false;
+    if (this.shadowRoot) { if (this.begun) this.begin(); return; } // moved inside its page
     this.server = (this.getAttribute("server") || HERE).replace(/\/$/, "");
     const language = this.getAttribute("locale") || document.documentElement.lang || navigator.language;
     this.locale = language.toLowerCase().startsWith("zh") ? "zh" : "en";
@@ -125,7 +126,9 @@ class HuifangChat extends HTMLElement {
 
   disconnectedCallback() {
     this.stopped = true;
+    this.running = null;
     this.stream?.abort();
+    this.again?.();
   }
 
   build() {
@@ -150,7 +153,8 @@ class HuifangChat extends HTMLElement {
       // Enter chooses a candidate while an input method composes; keyCode 229 is how Safari says so.
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) { event.preventDefault(); this.submit(); }
     });
-    addEventListener("online", () => this.again?.());
+    // A connection that outlived the cut may be dead without saying so: make a new one.
+    addEventListener("online", () => { this.back = true; this.stream?.abort(); this.again?.(); });
     addEventListener("offline", () => this.tell(words.offline));
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.again?.(); });
   }
@@ -180,14 +184,16 @@ class HuifangChat extends HTMLElement {
 
   begin() {
     if (this.running) return;
-    this.running = true;
-    this.run();
+    this.begun = true;
+    this.running = {};
+    this.run(this.running);
   }
 
-  async run() {
+  /** One life of the connection; `mine` is another object once the element was moved or removed. */
+  async run(mine) {
     let pause = 500;
     this.tell(this.words.connecting, 800);
-    while (!this.stopped) {
+    while (this.running === mine) {
       try {
         await this.openSession();
         this.flush();
@@ -196,6 +202,7 @@ class HuifangChat extends HTMLElement {
       } catch (error) {
         if (error.status === 401) { this.memory.set({ token: "" }); this.opened = false; this.last = 0; continue; }
         if (error.status && error.status < 500 && error.status !== 429) { this.tell(error.message || this.words.over); return; }
+        if (this.back) { this.back = false; continue; }
         this.tell(navigator.onLine ? this.words.connecting : this.words.offline, 800);
       }
       await Promise.race([wait(pause + Math.random() * pause), new Promise((done) => { this.again = done; })]);

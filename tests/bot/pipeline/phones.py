@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.hearing import Hearing
 from bot.outreach.links import make_link
+from bot.store.tables import outbox
 from channels.base import Channel, RawRequest, Verified
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 from channels.telegram import TelegramChannel
@@ -22,15 +23,14 @@ from tests.fakes.telegram import FakeTelegram
 from tests.fakes.whatsapp import FakeWhatsApp
 
 CHANNELS = ("webchat", "terminal", "telegram", "whatsapp")
-MEDIA = {"audio": "audio", "image": "image", "video": "video", "document": "document"}
 
 
 class Phone(Protocol):
-    channel: Channel
-
+    @property
+    def channel(self) -> Channel: ...
     async def start(self, world: World, url: str) -> None: ...
     async def say(self, text: str) -> None: ...
-    async def tap(self, index: int, label: str) -> None: ...
+    async def tap(self, token: str, label: str) -> None: ...
     async def media(self, kind: str) -> None: ...
     def check(self) -> None:
         """Fail if the platform would complain of us."""
@@ -47,9 +47,7 @@ class Ours:
         assert self.world is not None
         where = Address(self.channel.account, "me")
         number = f"m{next(self.world.numbers)}"
-        await self.world.accept(
-            Incoming(number, where, kind, self.world.clock.now(), **content)
-        )
+        await self.world.accept(Incoming(number, where, kind, self.world.clock.now(), **content))
 
     async def start(self, world: World, url: str) -> None:
         self.world = world
@@ -67,9 +65,7 @@ class Ours:
     async def say(self, text: str) -> None:
         await self._send(IncomingKind.TEXT, text=text)
 
-    async def tap(self, index: int, label: str) -> None:
-        assert self.world is not None
-        token = (await options_now(self.world))[index]["token"]
+    async def tap(self, token: str, label: str) -> None:
         await self._send(IncomingKind.TAP, token=token)
 
     async def media(self, kind: str) -> None:
@@ -78,15 +74,16 @@ class Ours:
     def check(self) -> None: ...
 
 
-async def options_now(world: World) -> list[dict[str, str]]:
-    """The options of the newest text that has some."""
-    from bot.store.tables import outbox
-
+async def find_option(world: World, wanted: str | int) -> tuple[str, str]:
+    """Token and label of the newest option of this label, or of this number from 1."""
     for row in reversed(await world.rows(outbox, outbox.c.status == "sent")):
-        found: list[dict[str, str]] = (await world.opened(row.person_id, row.payload))["options"]
-        if found:
-            return found
-    return []
+        options = (await world.opened(row.person_id, row.payload))["options"]
+        for option in options:
+            if option["label"] == str(wanted):
+                return option["token"], option["label"]
+        if options and isinstance(wanted, int):
+            return options[wanted - 1]["token"], options[wanted - 1]["label"]
+    raise LookupError(wanted)
 
 
 class OnTelegram:
@@ -117,8 +114,14 @@ class OnTelegram:
         self.user.say(text)
         await self._fetch()
 
-    async def tap(self, index: int, label: str) -> None:
-        self.user.tap(index)
+    async def tap(self, token: str, label: str) -> None:
+        message, place = next(
+            (message, place)
+            for message in reversed(self.user.messages)
+            for place, button in enumerate(message.buttons)
+            if button.data == token
+        )
+        self.user.tap(place, message)
         await self._fetch()
 
     async def media(self, kind: str) -> None:
@@ -157,8 +160,14 @@ class OnWhatsApp:
     async def say(self, text: str) -> None:
         await self.user.say(text)
 
-    async def tap(self, index: int, label: str) -> None:
-        await self.user.tap(label)
+    async def tap(self, token: str, label: str) -> None:
+        message, button = next(
+            (message, button)
+            for message in reversed(self.user.messages)
+            for button in message.buttons
+            if button.token == token
+        )
+        await self.user._tap(message, button)
 
     async def media(self, kind: str) -> None:
         if kind == "voice":
