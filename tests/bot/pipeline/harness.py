@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -151,6 +152,7 @@ class World:
         self.writer = asyncio.create_task(self.ingress.run())
         self.person_id = self.followup_id = ""
         self.numbers = itertools.count(1)
+        self.name = secrets.token_hex(6)  # several worlds may stand on one database
 
     async def close(self) -> None:
         self.writer.cancel()
@@ -218,7 +220,7 @@ class World:
         account: str = "",
     ) -> Incoming:
         return Incoming(
-            external_id=external_id or f"{id(self)}-{next(self.numbers)}",
+            external_id=external_id or f"{self.name}-{next(self.numbers)}",
             address=Address(account or self.channel.account, who),
             kind=kind,
             sent_at=self.clock.now(),
