@@ -114,6 +114,20 @@ async def test_retry_after_is_obeyed_though_another_text_becomes_due(world: Worl
     assert words(world.channel.shown[before:]) == ["one", "two"]
 
 
+async def test_a_reply_overtakes_a_reminder_that_the_platform_makes_wait(world: World) -> None:
+    await world.open()
+    before = len(world.channel.shown)
+    world.channel.next(Outcome(K.RETRY_AFTER, retry_after=1.5))
+    reminder = await put(world, "reminder", cause="proactive")
+    await world.settle()
+    await put(world, "answer", author="agent")
+    tried = world.channel.tried
+    await world.delivery.send_due()
+    assert world.channel.tried == tried + 1
+    assert words(world.channel.shown[before:]) == ["answer"]
+    assert (await world.row(outbox, outbox.c.id == reminder)).status == "pending"
+
+
 async def test_a_text_resumes_at_the_part_that_failed(world: World) -> None:
     await world.open()
     before = len(world.channel.shown)

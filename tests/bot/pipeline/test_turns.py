@@ -448,3 +448,11 @@ async def test_hostile_texts_are_only_texts(world: World, text: str) -> None:
     await world.say("4")
     assert [row.error for row in await world.rows(inbox) if row.error] == []
     assert await world.rows(inbox, inbox.c.processed_at.is_(None)) == []
+
+
+async def test_two_people_can_be_handed_over_in_one_batch(world: World) -> None:
+    for who in ("ann", "bob"):
+        await world.open(who=who)
+    await world.accept(*(world.incoming(TEXT, who, text="agent please") for who in ("ann", "bob")))
+    assert await run_turns(world.services, [row.id for row in await world.rows(conversation)]) == []
+    assert {row.control for row in await world.rows(conversation)} == {"queued"}
