@@ -44,6 +44,7 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
     app = FastAPI(title="Huifang", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services, app.state.runtime, app.state.demo = services, runtime, demo
     app.add_middleware(SecurityMiddleware, hosts=frozenset(hosts))
+    app.router.routes.append(hooks.ROUTE)
     app.mount("/static", KeptStatic(directory=STATIC))
     for router in (
         start.router,
@@ -52,7 +53,6 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
         desk.router,
         faq.router,
         results.router,
-        hooks.router,
     ):
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, _to_sign_in)

@@ -6,14 +6,17 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Author, Control, Flow, SendStatus
 from bot.store.addresses import Binding, Resolved, bind_address
+from bot.store.statements import execute_many
 from bot.store.tables import conversation, followup, outbox, start_link, timer
 from bot.store.vault import Vault
 from dialogs.state import FollowupOutcome
@@ -69,6 +72,70 @@ async def make_link(
         },
     )
     return token
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A start link that may be used now; its row is locked."""
+
+    token_hash: bytes
+    person_id: str
+    followup_id: str
+
+
+async def open_links(
+    conn: AsyncConnection, vault: Vault, wanted: Collection[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], OpenLink]:
+    """Those of these tokens, each with the account that it came from, that may be used now."""
+    marks = {
+        vault.lookup_hash("start_link", token): (token, account)
+        for token, account in wanted
+        if is_ours(vault, token)
+    }
+    if not marks:
+        return {}
+    rows = await conn.execute(
+        select(
+            start_link.c.token_hash,
+            start_link.c.account,
+            start_link.c.person_id,
+            start_link.c.followup_id,
+        )
+        .join(followup, followup.c.id == start_link.c.followup_id)
+        .where(
+            start_link.c.token_hash.in_(marks),
+            start_link.c.used_at.is_(None),
+            start_link.c.expires_at > now,
+            followup.c.ended_at.is_(None),
+        )
+        .order_by(start_link.c.token_hash)
+        .with_for_update(of=start_link)
+    )
+    return {
+        marks[row.token_hash]: OpenLink(row.token_hash, row.person_id, row.followup_id)
+        for row in rows
+        if marks[row.token_hash][1] == row.account
+    }
+
+
+async def start_new_chats(
+    conn: AsyncConnection, started: Sequence[tuple[OpenLink, Resolved, str]], now: datetime
+) -> None:
+    """Give links' follow-ups to chats (with their account) that were made for their applicants just
+    now: what `use_link` does to any chat, for many at once."""
+    rows = [
+        {
+            "mark": link.token_hash,
+            "place": place.address_id,
+            "chat": place.conversation_id,
+            "given": link.followup_id,
+            "on": account,
+            "now": now,
+        }
+        for link, place, account in started
+    ]
+    for statement in (_USED, _GIVEN, _CONTACTING):
+        await execute_many(conn, statement, rows)
 
 
 async def use_link(
@@ -177,3 +244,28 @@ async def end_followup(conn: AsyncConnection, followup_id: str, reason: str, now
         .values(status=str(SendStatus.DROPPED), detail=reason[:500])
     )
     return True
+
+
+_USED = (
+    update(start_link)
+    .where(start_link.c.token_hash == bindparam("mark"))
+    .values(used_at=bindparam("now"), used_by=bindparam("place"))
+)
+_GIVEN = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("chat"))
+    .values(
+        followup_id=bindparam("given"),
+        locale=func.coalesce(
+            select(followup.c.locale).where(followup.c.id == bindparam("given")).scalar_subquery(),
+            conversation.c.locale,
+        ),
+        control_epoch=conversation.c.control_epoch + 1,
+        revision=conversation.c.revision + 1,
+    )
+)
+_CONTACTING = (
+    update(followup)
+    .where(followup.c.id == bindparam("given"))
+    .values(account=bindparam("on"), flow=str(Flow.CONTACTING))
+)

@@ -56,7 +56,7 @@ class Answers:
         if self._corrected:
             await conn.execute(_CORRECT, list(self._corrected.values()))
         if self._new:
-            await conn.execute(_upsert(conn), list(self._new.values()))
+            await conn.execute(_UPSERT[conn.dialect.name], list(self._new.values()))
         if self._withdrawn:
             await conn.execute(_WITHDRAW, [_row(key) for key in sorted(self._withdrawn)])
         if self._rewritten:
@@ -67,8 +67,7 @@ def _row(key: tuple[str, str], **values: Any) -> Row:
     return {"f": key[0], "n": key[1], **values}
 
 
-def _upsert(conn: AsyncConnection) -> Any:
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+def _upsert(dialect: Any) -> Any:
     new = dialect.insert(result)
     return new.on_conflict_do_update(
         index_elements=["followup_id", "name"],
@@ -83,6 +82,7 @@ def _upsert(conn: AsyncConnection) -> Any:
     )
 
 
+_UPSERT = {"postgresql": _upsert(postgresql), "sqlite": _upsert(sqlite)}
 _THIS = (result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
 _CORRECT = (
     update(result)

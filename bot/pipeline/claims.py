@@ -8,11 +8,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, and_, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Cause, SendStatus
 from bot.services import Services
+from bot.store.columns import Moment
+from bot.store.statements import among
 from bot.store.tables import address, conversation, followup, outbox, person, record
 from channels.message import Address
 
@@ -41,17 +54,19 @@ async def claim_due(services: Services, conversation_ids: Collection[str] | None
     """Take what is due, of these conversations or of any. Claims that ran out are settled first."""
     now = services.clock.now()
     async with services.db.write() as conn:
-        heads = list((await conn.execute(_heads(now, conversation_ids))).scalars())
+        heads = await _heads(conn, now, conversation_ids)
         if not heads:
             return []
-        await _settle_expired(conn, heads, now)
-        rows = _in_order((await conn.execute(_rows(heads))).mappings().all(), now)
+        waiting = (await conn.execute(_ROWS, {"ids": heads})).mappings().all()
+        if await _settle_expired(conn, waiting, now):
+            waiting = (await conn.execute(_ROWS, {"ids": heads})).mappings().all()
+        rows = _in_order(waiting, now)
         if not rows:
             return []
         keys = await services.vault.keys(conn, {row["person_id"] for row in rows})
         mine = [row for row in rows if row["person_id"] in keys]
-        claim = {"status": str(SendStatus.CLAIMED), "claimed_at": now}
-        await _set(conn, mine, {**claim, "attempts": outbox.c.attempts + 1})
+        if mine:
+            await conn.execute(_CLAIM, {"rows": [row["id"] for row in mine], "now": now})
         lost = [row for row in rows if row["person_id"] not in keys]
         await _set(conn, lost, {"status": str(SendStatus.DROPPED), "detail": "erased"})
     found = []
@@ -64,26 +79,18 @@ async def claim_due(services: Services, conversation_ids: Collection[str] | None
 
 async def _set(conn: AsyncConnection, rows: Sequence[Row], values: dict[str, Any]) -> None:
     if rows:
-        ids = [row["id"] for row in rows]
-        await conn.execute(update(outbox).where(outbox.c.id.in_(ids)).values(values))
+        ids = {"rows": [row["id"] for row in rows]}
+        await conn.execute(update(outbox).where(among(outbox.c.id, "rows")).values(values), ids)
 
 
-async def _settle_expired(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
+async def _settle_expired(conn: AsyncConnection, waiting: Sequence[Row], now: datetime) -> bool:
     """Claims of a process that died while sending: nobody can tell what arrived. A reply is sent
-    once more, anything else is left to a person."""
-    rows = (
-        (
-            await conn.execute(
-                select(outbox).where(
-                    outbox.c.conversation_id.in_(ids),
-                    outbox.c.status == str(SendStatus.CLAIMED),
-                    outbox.c.claimed_at < now - LEASE,
-                )
-            )
-        )
-        .mappings()
-        .all()
-    )
+    once more, anything else is left to a person. False if there are none."""
+    rows = [
+        row
+        for row in waiting
+        if row["status"] == SendStatus.CLAIMED and row["claimed_at"] < now - LEASE
+    ]
     again = [row for row in rows if may_repeat(row)]
     await _set(conn, again, {"status": str(SendStatus.PENDING), "detail": AGAIN})
     lost = [row for row in rows if not may_repeat(row)]
@@ -104,6 +111,7 @@ async def _settle_expired(conn: AsyncConnection, ids: Sequence[str], now: dateti
                 for row in lost
             ],
         )
+    return bool(rows)
 
 
 def may_repeat(row: Row) -> bool:
@@ -112,64 +120,16 @@ def may_repeat(row: Row) -> bool:
     return row["cause"] == Cause.REPLY and not repeated and row["attempts"] < ATTEMPTS
 
 
-def _heads(now: datetime, conversation_ids: Collection[str] | None) -> Any:
-    """Conversations with something to send now that nobody else is sending to."""
-    other, earlier = outbox.alias("other"), outbox.alias("earlier")
-    held = exists().where(
-        other.c.conversation_id == outbox.c.conversation_id,
-        other.c.status == str(SendStatus.CLAIMED),
-        other.c.claimed_at >= now - LEASE,
-    )
-    # What waits for a rate limit or another attempt holds back what comes after it. What the bot
-    # wants to start and may not now holds back only more of its kind, never an answer.
-    behind = exists().where(
-        earlier.c.conversation_id == outbox.c.conversation_id,
-        earlier.c.id < outbox.c.id,
-        earlier.c.status == str(SendStatus.PENDING),
-        earlier.c.due_at > now,
-        or_(earlier.c.cause == str(Cause.REPLY), outbox.c.cause == str(Cause.PROACTIVE)),
-    )
-    due = or_(
-        and_(outbox.c.status == str(SendStatus.PENDING), outbox.c.due_at <= now, ~behind),
-        and_(outbox.c.status == str(SendStatus.CLAIMED), outbox.c.claimed_at < now - LEASE),
-    )
-    waiting = select(outbox.c.conversation_id).where(due, ~held)
-    if conversation_ids is not None:
-        waiting = waiting.where(outbox.c.conversation_id.in_(list(conversation_ids)))
-    waiting = waiting.order_by(outbox.c.due_at, outbox.c.id).limit(CONVERSATIONS)
-    return (
-        select(conversation.c.id)
-        .where(conversation.c.id.in_(waiting))
-        .order_by(conversation.c.id)
-        .with_for_update(skip_locked=True)
-    )
-
-
-def _rows(ids: Sequence[str]) -> Any:
-    return (
-        select(
-            outbox,
-            address.c.id.label("address_id"),
-            address.c.value.label("address_value"),
-            address.c.last_in_at,
-            conversation.c.control,
-            conversation.c.control_epoch.label("current_epoch"),
-            person.c.zone,
-            person.c.opted_out_at,
-            person.c.erased_at,
-            followup.c.script,
-            followup.c.delivered_at.label("first_delivered_at"),
-        )
-        .join(conversation, conversation.c.id == outbox.c.conversation_id)
-        .join(address, address.c.id == conversation.c.address_id)
-        .join(person, person.c.id == outbox.c.person_id)
-        .outerjoin(followup, followup.c.id == outbox.c.followup_id)
-        .where(
-            outbox.c.conversation_id.in_(list(ids)),
-            outbox.c.status.in_([str(SendStatus.PENDING), str(SendStatus.CLAIMED)]),
-        )
-        .order_by(outbox.c.id)
-    )
+async def _heads(
+    conn: AsyncConnection, now: datetime, conversation_ids: Collection[str] | None
+) -> list[str]:
+    """Lock conversations with something to send now that nobody else is sending to."""
+    moments = {"now": now, "expired": now - LEASE}
+    if conversation_ids is None:
+        rows = await conn.execute(_ANY_HEADS, moments)
+    else:
+        rows = await conn.execute(_HEADS_AMONG, {**moments, "among": conversation_ids})
+    return [row.id for row in rows]
 
 
 def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
@@ -188,3 +148,75 @@ def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
         else:
             stopped.add(place)
     return taken
+
+
+def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
+    other, earlier = outbox.alias("other"), outbox.alias("earlier")
+    now, expired = bindparam("now", type_=Moment()), bindparam("expired", type_=Moment())
+    held = exists().where(
+        other.c.conversation_id == outbox.c.conversation_id,
+        other.c.status == str(SendStatus.CLAIMED),
+        other.c.claimed_at >= expired,
+    )
+    # What waits for a rate limit or another attempt holds back what comes after it. What the bot
+    # wants to start and may not now holds back only more of its kind, never an answer.
+    behind = exists().where(
+        earlier.c.conversation_id == outbox.c.conversation_id,
+        earlier.c.id < outbox.c.id,
+        earlier.c.status == str(SendStatus.PENDING),
+        earlier.c.due_at > now,
+        or_(earlier.c.cause == str(Cause.REPLY), outbox.c.cause == str(Cause.PROACTIVE)),
+    )
+    due = or_(
+        and_(outbox.c.status == str(SendStatus.PENDING), outbox.c.due_at <= now, ~behind),
+        and_(outbox.c.status == str(SendStatus.CLAIMED), outbox.c.claimed_at < expired),
+    )
+    waiting = (
+        select(outbox.c.conversation_id)
+        .where(due, ~held, *further)
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(CONVERSATIONS)
+    )
+    return (
+        select(conversation.c.id)
+        .where(conversation.c.id.in_(waiting))
+        .order_by(conversation.c.id)
+        .with_for_update(skip_locked=True)
+    )
+
+
+_ANY_HEADS = _heads_query()
+_HEADS_AMONG = _heads_query(among(outbox.c.conversation_id, "among"))
+_CLAIM = (
+    update(outbox)
+    .where(among(outbox.c.id, "rows"))
+    .values(
+        status=str(SendStatus.CLAIMED),
+        claimed_at=bindparam("now", type_=Moment()),
+        attempts=outbox.c.attempts + 1,
+    )
+)
+_ROWS = (
+    select(
+        outbox,
+        address.c.id.label("address_id"),
+        address.c.value.label("address_value"),
+        address.c.last_in_at,
+        conversation.c.control,
+        conversation.c.control_epoch.label("current_epoch"),
+        person.c.zone,
+        person.c.opted_out_at,
+        person.c.erased_at,
+        followup.c.script,
+        followup.c.delivered_at.label("first_delivered_at"),
+    )
+    .join(conversation, conversation.c.id == outbox.c.conversation_id)
+    .join(address, address.c.id == conversation.c.address_id)
+    .join(person, person.c.id == outbox.c.person_id)
+    .outerjoin(followup, followup.c.id == outbox.c.followup_id)
+    .where(
+        among(outbox.c.conversation_id, "ids"),
+        outbox.c.status.in_([str(SendStatus.PENDING), str(SendStatus.CLAIMED)]),
+    )
+    .order_by(outbox.c.id)
+)

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.outreach.links import use_link
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import InboxKind
+from bot.pipeline.places import find_places
 from bot.pipeline.receipts import write_receipts
 from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
-from bot.store.addresses import Home, Resolved, Sender, resolve_addresses
+from bot.store.addresses import Resolved
+from bot.store.columns import Moment
+from bot.store.statements import among, execute_many, insert_new
 from bot.store.tables import address, inbox
 from channels.message import Incoming, IncomingKind, Receipt
 
@@ -138,7 +139,8 @@ class Ingress:
         async with services.db.write() as conn:
             woken: list[str] = []
             if incoming:
-                places = await self._places(conn, incoming, now)
+                places = await find_places(conn, services, incoming, now)
+                await _note_heard(conn, incoming, places, now)
                 await self._insert(conn, incoming, places, now)
                 woken = [place.conversation_id for place in places]
             if receipts:
@@ -146,31 +148,6 @@ class Ingress:
         for receipt in early[: EARLY_MAX - len(self._early)]:
             self._early.setdefault(receipt, 0)
         return woken
-
-    async def _places(
-        self, conn: AsyncConnection, incoming: list[Incoming], now: datetime
-    ) -> list[Resolved]:
-        """Where each goes; a start link first binds its chat to the applicant."""
-        services = self._services
-        settings = services.settings
-        home = Home(settings.locale, settings.zone, settings.region)
-        senders = [Sender.of(one) for one in incoming]
-        places = await resolve_addresses(conn, services.vault, senders, now=now, home=home)
-        owners = {place.address_id: place.person_id for place in places}
-        for one, place in zip(incoming, places, strict=True):
-            if one.kind is IncomingKind.START and one.token:
-                owner = await use_link(
-                    conn, services.vault, one.token, one.address.account, place, now
-                )
-                owners[place.address_id] = owner or owners[place.address_id]
-        heard = {p.address_id for p, one in zip(places, incoming, strict=True) if _heard(one)}
-        if heard:
-            await conn.execute(
-                update(address)
-                .where(address.c.id.in_(heard))
-                .values(last_in_at=now, unreachable_at=None)
-            )
-        return [replace(place, person_id=owners[place.address_id]) for place in places]
 
     async def _insert(
         self,
@@ -197,14 +174,20 @@ class Ingress:
                     "received_at": now,
                 }
             )
-        dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-        if rows:
-            await conn.execute(dialect.insert(inbox).on_conflict_do_nothing(), rows)
+        await execute_many(conn, insert_new(conn, inbox), rows)
 
 
-def _heard(incoming: Incoming) -> bool:
-    """Whether this opens the channel's reply window."""
-    return incoming.kind not in (IncomingKind.STOP, IncomingKind.RESUME)
+async def _note_heard(
+    conn: AsyncConnection, incoming: list[Incoming], places: list[Resolved], now: datetime
+) -> None:
+    """Open the channel's reply window for those who did something themselves."""
+    heard = {
+        place.address_id
+        for place, one in zip(places, incoming, strict=True)
+        if one.kind not in (IncomingKind.STOP, IncomingKind.RESUME)
+    }
+    if heard:
+        await conn.execute(_HEARD, {"heard": heard, "now": now})
 
 
 def _settle(batch: list[_Delivery]) -> None:
@@ -230,3 +213,10 @@ def _payload(incoming: Incoming, locale: str) -> dict[str, Any]:
         if value:
             payload[key] = value
     return payload
+
+
+_HEARD = (
+    update(address)
+    .where(among(address.c.id, "heard"))
+    .values(last_in_at=bindparam("now", type_=Moment()), unreachable_at=None)
+)

@@ -14,7 +14,7 @@ from bot.pipeline.bus import Topic
 from bot.pipeline.claims import AGAIN
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
 from bot.services import Services
-from bot.store.statements import insert_new
+from bot.store.statements import among, insert_new
 from bot.store.tables import (
     address,
     conversation,
@@ -250,7 +250,7 @@ def _record(item: Done, now: datetime) -> dict[str, Any]:
 
 _LOCK = (
     select(conversation.c.id)
-    .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
     .with_for_update()
 )

@@ -29,6 +29,7 @@ from bot.pipeline.writes import write_plans
 from bot.services import Services
 from bot.store.columns import Ciphertext
 from bot.store.ids import new_id
+from bot.store.statements import among
 from bot.store.tables import case, conversation, followup, inbox, message, person
 from bot.store.vault import PersonKey
 from dialogs.context import Context, Mode, Person
@@ -345,7 +346,7 @@ _CONVERSATIONS = (
     )
     .join(person, person.c.id == conversation.c.person_id)
     .outerjoin(followup, followup.c.id == conversation.c.followup_id)
-    .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
 )
 
@@ -354,7 +355,7 @@ _PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=i
 _FIRST = (
     select(inbox.c.id, _PLACE.label("place"))
     .where(
-        inbox.c.conversation_id.in_(bindparam("ids", expanding=True)),
+        among(inbox.c.conversation_id, "ids"),
         inbox.c.processed_at.is_(None),
     )
     .subquery()
@@ -375,7 +376,7 @@ _WAITING = (
 _RECENT = (
     select(message.c.id, message.c.conversation_id, message.c.person_id, message.c.body)
     .where(
-        message.c.conversation_id.in_(bindparam("ids", expanding=True)),
+        among(message.c.conversation_id, "ids"),
         message.c.author == str(Author.PERSON),
         message.c.kind.in_(_WORDS),
         message.c.at > bindparam("since"),
@@ -385,7 +386,7 @@ _RECENT = (
 
 _LOCK = (
     select(conversation.c.id, conversation.c.revision, conversation.c.feed)
-    .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
     .with_for_update()
 )

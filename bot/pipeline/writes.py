@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.collect import Batch, collect
@@ -16,7 +15,8 @@ from bot.pipeline.flow import Author, Cause, Flow, SendStatus
 from bot.pipeline.plan import Plan
 from bot.pipeline.secrets import RECENT, without_pieces
 from bot.services import Services
-from bot.store.columns import Ciphertext
+from bot.store.columns import Ciphertext, Moment
+from bot.store.statements import among, insert_new, next_numbers
 from bot.store.tables import (
     answer_use,
     case,
@@ -61,11 +61,7 @@ async def write_plans(
 async def _write_inbox(conn: AsyncConnection, batch: Batch) -> None:
     """Mark the rows as processed. Their bodies go: the transcript has them, without secrets."""
     if batch.processed:
-        await conn.execute(
-            update(inbox)
-            .where(inbox.c.id.in_(batch.processed))
-            .values(processed_at=batch.now, payload=Ciphertext())
-        )
+        await conn.execute(_PROCESSED, {"rows": batch.processed, "now": batch.now})
     if batch.failed:
         await conn.execute(_PARK, [{**row, "now": batch.now} for row in batch.failed])
 
@@ -92,7 +88,7 @@ async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
     await batch.answers.write(conn)
     offers = [row for row in batch.offers if row["followup_id"]]
     if offers:
-        await conn.execute(_insert(conn, offer).on_conflict_do_nothing(), offers)
+        await conn.execute(insert_new(conn, offer), offers)
 
 
 async def _write_spread(conn: AsyncConnection, batch: Batch) -> None:
@@ -133,41 +129,39 @@ async def _write_people(conn: AsyncConnection, batch: Batch) -> None:
 
 
 async def _write_messages(conn: AsyncConnection, batch: Batch) -> None:
-    if batch.inbound:
-        await conn.execute(insert(message), batch.inbound)
     if batch.rewritten:
         await conn.execute(_REWRITE, batch.rewritten)
     if batch.restamped:
         await conn.execute(_RESTAMP, batch.restamped)
     # What waited for the send window or a cap is decided now, before the answer goes out.
     if batch.woken:
-        await conn.execute(
-            update(outbox)
-            .where(
-                outbox.c.conversation_id.in_(batch.woken),
-                outbox.c.cause == str(Cause.PROACTIVE),
-                outbox.c.status == str(SendStatus.PENDING),
-            )
-            .values(due_at=batch.now)
-        )
-    if not batch.outbound:
-        return
-    returned = await conn.execute(
-        insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True),
-        [row for row, _ in batch.outbound],
+        await conn.execute(_NOW_DUE, {"woken": batch.woken, "now": batch.now})
+    lines = batch.inbound
+    if batch.outbound:
+        numbers = await next_numbers(conn, outbox, len(batch.outbound))
+        rows = [{**row, "id": n} for n, (row, _) in zip(numbers, batch.outbound, strict=True)]
+        await conn.execute(insert(outbox), rows)
+        lines += [
+            {**line, "outbox_id": n} for n, (_, line) in zip(numbers, batch.outbound, strict=True)
+        ]
+    if lines:
+        await conn.execute(insert(message), lines)
+
+
+_PROCESSED = (
+    update(inbox)
+    .where(among(inbox.c.id, "rows"))
+    .values(processed_at=bindparam("now", type_=Moment()), payload=Ciphertext())
+)
+_NOW_DUE = (
+    update(outbox)
+    .where(
+        among(outbox.c.conversation_id, "woken"),
+        outbox.c.cause == str(Cause.PROACTIVE),
+        outbox.c.status == str(SendStatus.PENDING),
     )
-    lines = [
-        {**line, "outbox_id": row.id}
-        for row, (_, line) in zip(returned, batch.outbound, strict=True)
-    ]
-    await conn.execute(insert(message), lines)
-
-
-def _insert(conn: AsyncConnection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
-    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
-
-
+    .values(due_at=bindparam("now", type_=Moment()))
+)
 _PARK = (
     update(inbox)
     .where(inbox.c.id == bindparam("row"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,21 +24,23 @@ from bot.store.tables import (
     person,
     person_key,
 )
-from bot.store.vault import Vault
+from bot.store.vault import PersonKey, Vault
 from channels.message import Address, Incoming
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """An address as a platform tells of it; name and locale count when it is new."""
+    """An address as a platform tells of it; the rest counts when it is new. `applicant` is the
+    person whom a start link names: the new address is theirs from the beginning."""
 
     address: Address
     name: str = ""
     locale: str = ""
+    applicant: str = ""
 
     @classmethod
-    def of(cls, incoming: Incoming) -> Sender:
-        return cls(incoming.address, incoming.name, incoming.locale)
+    def of(cls, incoming: Incoming, applicant: str = "") -> Sender:
+        return cls(incoming.address, incoming.name, incoming.locale, applicant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where an address leads. `created`: a provisional person was made for it just now."""
+    """Where an address leads. `created`: it was not known before."""
 
     address_id: str
     person_id: str
@@ -83,8 +85,9 @@ class _Found:
 async def resolve_addresses(
     conn: AsyncConnection, vault: Vault, senders: Sequence[Sender], *, now: datetime, home: Home
 ) -> list[Resolved]:
-    """Find the conversation of each sender, making a provisional person, address and conversation
-    where there is none. In the order given; a handful of statements for all of them.
+    """Find the conversation of each sender, making an address and conversation where there is none,
+    of the applicant if one is named, else of a provisional person. In the order given; a handful
+    of statements for all of them.
 
     Two processes may do this for one address at once: both end with the same conversation. Any
     of an address's ids, alias or value, finds it, and aliases not known yet are kept.
@@ -179,45 +182,68 @@ async def _create(
     """Insert what is new; what is really ours and not another process's who was faster."""
     if not newcomers:
         return {}
-    owners = {address_id: new_id(now) for address_id in newcomers}
-    new = vault.new_keys(owners.values())
+    named = {sender.applicant for sender, _ in newcomers.values() if sender.applicant}
+    applicants = await _applicants(conn, vault, named)
+    owners = {
+        address_id: sender.applicant if sender.applicant in applicants else new_id(now)
+        for address_id, (sender, _) in newcomers.items()
+    }
+    provisional = {key: owner for key, owner in owners.items() if owner not in applicants}
+    new = vault.new_keys(provisional.values())
+    keys = {**applicants, **new.keys}
     people, addresses, aliases = [], [], []
     for address_id, (sender, marks) in newcomers.items():
         owner = owners[address_id]
-        key = new.keys[owner]
         account, value_hash = next(iter(marks))
-        people.append(
-            {
-                "id": owner,
-                "locale": sender.locale or home.locale,
-                "zone": home.zone,
-                "region": home.region,
-                "provisional": True,
-                "created_at": now,
-            }
-        )
+        if address_id in provisional:
+            people.append(
+                {
+                    "id": owner,
+                    "locale": sender.locale or home.locale,
+                    "zone": home.zone,
+                    "region": home.region,
+                    "provisional": True,
+                    "created_at": now,
+                }
+            )
         addresses.append(
             {
                 "id": address_id,
                 "person_id": owner,
                 "account": account,
-                "value": key.seal(sender.address.value),
+                "value": keys[owner].seal(sender.address.value),
                 "value_hash": value_hash,
-                "name": key.seal(sender.name) if sender.name else None,
+                "name": keys[owner].seal(sender.name) if sender.name else None,
+                "bound_at": None if address_id in provisional else now,
             }
         )
         aliases += [_alias(mark, address_id) for mark in marks]
-    await conn.execute(insert(person), people)
+    await execute_many(conn, insert(person), people)
     ours = await _claim(conn, addresses, aliases)
     if lost := [address_id for address_id in newcomers if address_id not in ours]:
-        await _withdraw(conn, lost, [owners[address_id] for address_id in lost])
-    await vault.store(conn, new.only([owners[address_id] for address_id in ours]))
+        await _withdraw(conn, lost, [provisional[key] for key in lost if key in provisional])
+    await vault.store(conn, new.only([provisional[key] for key in provisional if key in ours]))
     return {
         mark: _Found(address_id, owners[address_id], mark[0], None, sender.locale or home.locale)
         for address_id, (sender, marks) in newcomers.items()
         if address_id in ours
         for mark in marks
     }
+
+
+async def _applicants(
+    conn: AsyncConnection, vault: Vault, person_ids: Collection[str]
+) -> dict[str, PersonKey]:
+    """The keys of those who were not erased; locked, so that nobody is erased meanwhile."""
+    if not person_ids:
+        return {}
+    rows = await conn.execute(
+        select(person.c.id)
+        .where(person.c.id.in_(person_ids), person.c.erased_at.is_(None))
+        .order_by(person.c.id)
+        .with_for_update()
+    )
+    return await vault.keys(conn, list(rows.scalars()))
 
 
 async def _claim(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import secrets
 import struct
 import time
@@ -23,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.columns import Ciphertext
 from bot.store.keys import KEY_BYTES, Keys, KeysError, fingerprint, read_keys
-from bot.store.statements import chunks, execute_many
+from bot.store.statements import among, chunks, execute_many
 from bot.store.tables import person_key, vault_key
 
 LOOKUP = "lookup"  # id of the lookup key in vault_key
@@ -48,7 +49,7 @@ class PersonKey:
         self._bound_to = person_id.encode()
 
     def seal(self, text: str) -> Ciphertext:
-        nonce = secrets.token_bytes(_NONCE)
+        nonce = os.urandom(_NONCE)
         sealed = self._aead.encrypt(nonce, text.encode(), self._bound_to)
         return Ciphertext(_VERSION + nonce + sealed)
 
@@ -129,11 +130,7 @@ class Vault:
             else:
                 wanted.append(person_id)
         for part in chunks(wanted):
-            rows = await conn.execute(
-                select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
-                    person_key.c.person_id.in_(part)
-                )
-            )
+            rows = await conn.execute(_KEYS, {"people": part})
             for person_id, wrapped, master in rows:
                 key = PersonKey(person_id, self.unwrap(person_id, wrapped, master))
                 found[person_id] = key
@@ -272,6 +269,11 @@ class Vault:
             return None
         serial, index = struct.unpack(">HB", plain[8:11])
         return serial, index
+
+
+_KEYS = select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
+    among(person_key.c.person_id, "people")
+)
 
 
 def _conversation_mark(conversation_id: str) -> bytes:

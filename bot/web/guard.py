@@ -75,7 +75,7 @@ class SecurityMiddleware:
         return None
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:  # plain functions would go to a thread
     """The process's services."""
     found: Services = request.app.state.services
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from sqlalchemy import select
 
 from bot.outreach.followups import FollowupError, cancel_followup, start_followup
 from bot.safety.access import create_api_key
@@ -103,6 +104,37 @@ async def test_one_link_used_at_two_phones_at_once_binds_one(
             )
         bound = [row for row in await one.rows(address) if row.bound_at]
         assert len(bound) == 1
+
+
+async def test_links_that_come_in_one_batch_each_bind_their_own_chat(world: World) -> None:
+    """New chats are bound together; a link twice, a chat twice and a bad link beside them."""
+    ann = await world.applicant()
+    first, second = [token_of(await world.follow(), "test:main") for _ in range(2)]
+    bob = await world.applicant(BOB)
+    third = token_of(await world.follow(), "test:main")
+    await world.accept(
+        world.incoming(IncomingKind.START, "a", token=first),
+        world.incoming(IncomingKind.START, "b", token=third),
+        world.incoming(IncomingKind.START, "c", token=first),
+        world.incoming(IncomingKind.START, "a", token=second),
+        world.incoming(IncomingKind.START, "d", token="forged"),
+        world.incoming(IncomingKind.START, "b", token=third),
+    )
+    await world.settle()
+    async with world.services.db.read() as conn:
+        rows = (await conn.execute(select(address))).all()
+        keys = await world.services.vault.keys(conn, {row.person_id for row in rows})
+    owners = {
+        keys[row.person_id].open(row.value): (row.person_id, row.bound_at is not None)
+        for row in rows
+    }
+    assert owners["a"] == (ann, True)
+    assert owners["b"] == (bob, True)
+    assert not owners["c"][1]
+    assert not owners["d"][1]
+    assert len(await world.rows(person)) == 4
+    flows = sorted((row.flow, row.stopped_reason) for row in await world.rows(followup))
+    assert flows == [("in_script", None), ("in_script", None), ("stopped", "replaced")]
 
 
 async def test_a_followup_started_while_a_person_speaks_waits_for_them(world: World) -> None:

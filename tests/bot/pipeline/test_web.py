@@ -419,7 +419,7 @@ async def test_a_database_that_is_away_asks_the_platform_to_come_again(
     async def away(*_: Any, **__: Any) -> Any:
         raise OSError("no connection")
 
-    monkeypatch.setattr(ingress, "resolve_addresses", away)
+    monkeypatch.setattr(ingress, "find_places", away)
     person = fake.user("8613800138000")
     await person.say("hi")
     assert fake.refused_webhooks == 1
