@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 
 import orjson
-import uvicorn
 from fastapi import Response
 
-from bot.app import create_app
+from bot.app import create_app, server_of
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
 from bot.runtime import Runtime
@@ -42,17 +41,7 @@ async def serve(port: int, secret: str, platform_url: str) -> None:
             async def read() -> Response:
                 return Response(orjson.dumps(decisions))
 
-            config = uvicorn.Config(
-                app,
-                host="127.0.0.1",
-                port=port,
-                log_level="warning",
-                access_log=False,
-                http="httptools",
-                loop="uvloop",
-                lifespan="off",
-            )
-            await uvicorn.Server(config).serve()
+            await server_of(app, host="127.0.0.1", port=port).serve()
 
 
 if __name__ == "__main__":

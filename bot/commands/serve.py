@@ -9,12 +9,15 @@ import socket
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.commands.base import ProblemError, UsageError, run
 from bot.settings import LOOPBACK, Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 class ProcessRole(StrEnum):
@@ -69,7 +72,7 @@ async def _migrate() -> None:
 
 
 async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
-    from bot.app import create_app
+    from bot.app import create_app, server_of
     from bot.assembly import open_services
     from bot.runtime import Runtime
 
@@ -92,28 +95,12 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
             await asyncio.Event().wait()
             return
         app = create_app(services, runtime, demo=demo)
-        await _listen_and_serve(app, listener, settings, demo=demo)
+        await _serve_on(listener, server_of(app), settings, demo=demo)
 
 
-async def _listen_and_serve(
-    app: object, listener: socket.socket, settings: Settings, *, demo: bool
+async def _serve_on(
+    listener: socket.socket, server: uvicorn.Server, settings: Settings, *, demo: bool
 ) -> None:
-    import uvicorn
-
-    from bot.runtime import STOP_S
-
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        http="httptools",
-        loop="uvloop",
-        lifespan="off",
-        timeout_graceful_shutdown=int(STOP_S),
-    )
-    server = uvicorn.Server(config)
     what = "The demo is ready" if demo else "Huifang serves"
     _say(f"\n  {what}: {settings.base_url}\n  Stop it with Ctrl+C.\n")
     await server.serve(sockets=[listener])

@@ -5,17 +5,22 @@ import re
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from bot.store import check, revise
 from bot.store.columns import Sealed
 from bot.store.database import Database, DatabaseError
-from bot.store.schema import MIGRATIONS, differences, migrate, newest, require_migrated
+from bot.store.schema import MIGRATIONS, config, differences, migrate, newest, require_migrated
 from bot.store.tables import metadata, person
 
 
 async def test_the_migrations_build_exactly_the_tables_of_the_code(db: Database) -> None:
     assert await differences(db) == []
+
+
+def test_the_newest_revision_is_the_one_that_alembic_ends_with() -> None:
+    assert ScriptDirectory.from_config(config()).get_current_head() == newest()
 
 
 async def test_migrating_again_changes_nothing(db: Database) -> None:
