@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -15,15 +12,13 @@ from starlette.exceptions import HTTPException
 from bot.api.v1 import create_api
 from bot.desk import pages as desk
 from bot.reports import pages as results
-from bot.runtime import STOP_S, Runtime
+from bot.runtime import Runtime
 from bot.services import Services
 from bot.settings import LOOPBACK
 from bot.web import chat, faq, hooks, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
 from bot.web.problem_page import on_http_error
-
-GC_THRESHOLD = 10_000  # new objects before a look for garbage; Python's own is 700
 
 
 class KeptStatic(StaticFiles):
@@ -66,30 +61,6 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
     api.state.services = services
     app.mount("/api/v1", api)
     return app
-
-
-def server_of(app: FastAPI, **where: Any) -> uvicorn.Server:
-    """The server that runs the application; `where` are settings of uvicorn, such as host and port.
-
-    What was made until now stays for good, so the garbage collector need not look at it again;
-    and a turn makes many small objects that no cycle keeps alive.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        http="httptools",
-        loop="uvloop",
-        lifespan="off",
-        timeout_graceful_shutdown=int(STOP_S),
-        **where,
-    )
-    return uvicorn.Server(config)
 
 
 async def _to_sign_in(request: Request, error: Exception) -> Response:

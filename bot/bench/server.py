@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import orjson
 from fastapi import Response
 
-from bot.app import create_app, server_of
+from bot.app import create_app
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
 from bot.runtime import Runtime
 from bot.settings import Settings
+from bot.web.server import Server, keep_what_is_made
 
 SCRIPT = Path(__file__).with_name("survey.yaml")
 
@@ -41,7 +43,9 @@ async def serve(port: int, secret: str, platform_url: str) -> None:
             async def read() -> Response:
                 return Response(orjson.dumps(decisions))
 
-            await server_of(app, host="127.0.0.1", port=port).serve()
+            keep_what_is_made()
+            listener = socket.create_server(("127.0.0.1", port), backlog=2048)
+            await Server(app, services.live).serve(sockets=[listener])
 
 
 if __name__ == "__main__":

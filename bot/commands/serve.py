@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
+import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bot.commands.base import ProblemError, UsageError, run
 from bot.settings import LOOPBACK, Settings
-
-if TYPE_CHECKING:
-    import uvicorn
 
 
 class ProcessRole(StrEnum):
@@ -72,9 +71,10 @@ async def _migrate() -> None:
 
 
 async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
-    from bot.app import create_app, server_of
+    from bot.app import create_app
     from bot.assembly import open_services
     from bot.runtime import Runtime
+    from bot.web.server import Server, keep_what_is_made
 
     listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
     if not demo and settings.bus == "local" and role is not ProcessRole.ALL:
@@ -90,20 +90,42 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
                 services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
             )
         )
-        if listener is None:
-            _say("The worker runs. Stop it with Ctrl+C.")
-            await asyncio.Event().wait()
-            return
-        app = create_app(services, runtime, demo=demo)
-        await _serve_on(listener, server_of(app), settings, demo=demo)
+        keep_what_is_made()
+        with _stop_asked() as stop:
+            if listener is None:
+                _say("The worker runs. Stop it with Ctrl+C.")
+                await stop.wait()
+                return
+            app = create_app(services, runtime, demo=demo)
+            server = Server(app, services.live)
+            what = "The demo is ready" if demo else "Huifang serves"
+            _say(f"\n  {what}: {settings.base_url}\n  Stop it with Ctrl+C.\n")
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            asked.cancel()
+            await serving
 
 
-async def _serve_on(
-    listener: socket.socket, server: uvicorn.Server, settings: Settings, *, demo: bool
-) -> None:
-    what = "The demo is ready" if demo else "Huifang serves"
-    _say(f"\n  {what}: {settings.base_url}\n  Stop it with Ctrl+C.\n")
-    await server.serve(sockets=[listener])
+@contextmanager
+def _stop_asked() -> Iterator[asyncio.Event]:
+    """An event that Ctrl+C and SIGTERM set: the process stops in order. The second one does not wait."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        stop.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+    for each in signals:
+        loop.add_signal_handler(each, ask)
+    try:
+        yield stop
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -113,6 +135,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(2048)  # who comes before the server has started waits, and is not refused
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

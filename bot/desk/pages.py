@@ -275,8 +275,10 @@ def _show(
 async def _hints(request: Request, services: Services, who: Session) -> AsyncIterator[bytes]:
     async with services.live.subscribe() as changes:
         yield b"event: everything\ndata: {}\n\n"
-        while not await request.is_disconnected():
+        while not changes.closed and not await request.is_disconnected():
             changed = await changes.get(HEARTBEAT_S)
+            if changes.closed:
+                return
             if await current_session(request, services) is None:
                 yield b"event: signed-out\ndata: {}\n\n"
                 return

@@ -16,6 +16,12 @@ class Subscription:
     def __init__(self) -> None:
         self._changed: dict[str, None] = {}
         self._ready = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        """The process stops: who waits is woken, and nothing more comes."""
+        self.closed = True
+        self._ready.set()
 
     def put(self, conversation_id: str) -> None:
         if len(self._changed) < MOST_WAITING:
@@ -25,13 +31,14 @@ class Subscription:
         self._ready.set()
 
     async def get(self, wait_s: float | None = None) -> list[str]:
-        """Wait for changes; an empty list after `wait_s` seconds without one."""
+        """Wait for changes; an empty list after `wait_s` seconds without one, or at the close."""
         try:
             async with asyncio.timeout(wait_s):
                 await self._ready.wait()
         except TimeoutError:
             return []
-        self._ready.clear()
+        if not self.closed:
+            self._ready.clear()
         changed, self._changed = list(self._changed), {}
         return changed
 
@@ -41,6 +48,14 @@ class LiveHub:
 
     def __init__(self) -> None:
         self._topics: dict[str, set[Subscription]] = {}
+        self.closed = False
+
+    def close(self) -> None:
+        """End every subscription, also those that come later: a stream is no reason not to stop."""
+        self.closed = True
+        for subscriptions in self._topics.values():
+            for subscription in subscriptions:
+                subscription.close()
 
     def tell(self, conversation_ids: Iterable[str]) -> None:
         everybody = self._topics.get(EVERYTHING, ())
@@ -52,6 +67,8 @@ class LiveHub:
     async def subscribe(self, conversation_id: str = EVERYTHING) -> AsyncIterator[Subscription]:
         """Hints of one conversation, or of all of them."""
         subscription = Subscription()
+        if self.closed:
+            subscription.close()
         self._topics.setdefault(conversation_id, set()).add(subscription)
         try:
             yield subscription

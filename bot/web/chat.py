@@ -135,11 +135,11 @@ async def _feed(
 ) -> AsyncIterator[bytes]:
     yield b": ready\n\n"
     while (conversation_id := await _conversation_of(services, found)) is None:
-        if await request.is_disconnected():
+        if services.live.closed or await request.is_disconnected():
             return
         await asyncio.sleep(0.3)
     async with services.live.subscribe(conversation_id) as changes:
-        while not await request.is_disconnected():
+        while not changes.closed and not await request.is_disconnected():
             page = await read_feed(services, conversation_id, after)
             for number, data in page:
                 after = number

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-import uvicorn
 from sqlalchemy import select
 from yarl import URL
 
@@ -24,6 +23,7 @@ from bot.services import Services
 from bot.settings import Settings
 from bot.store.tables import user
 from bot.web.guard import COOKIE
+from bot.web.server import Server
 
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)  # a Friday, 12:00 in Shanghai
 PASSWORD = "correct horse battery"
@@ -81,9 +81,7 @@ async def open_site(
             for role in Role:
                 await create_user(services, f"the-{role}", f"The {role}", PASSWORD, role, "")
         app = create_app(services, runtime, demo=demo)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        server = Server(app, services.live)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield Site(settings.base_url, services, clock)
