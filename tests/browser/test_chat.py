@@ -21,6 +21,7 @@ from bot.store.tables import inbox, message
 from channels.webchat import WebChatChannel
 from tests.bot.pipeline.harness import World, migrated, open_world, token_of
 from tests.bot.pipeline.server import free_port, served
+from tests.browser.profiles import profile
 
 pytestmark = pytest.mark.browser
 
@@ -84,17 +85,15 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 @asynccontextmanager
 async def visit(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page in a fresh profile; at the end nothing has gone wrong in it."""
-    context = await browser.new_context(**options)
-    context.set_default_timeout(10_000)
-    page = await context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console",
-        lambda m: errors.append(m.text) if "Content Security Policy" in m.text else None,
-    )
-    yield page
-    await context.close()
+    async with profile(browser, **options) as context:
+        page = await context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda m: errors.append(m.text) if "Content Security Policy" in m.text else None,
+        )
+        yield page
     assert errors == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
-from bot.store.tables import case, message
+from bot.store.tables import case, inbox, message
 from tests.bot.site import Site, open_site
+from tests.browser.profiles import profile
 
 pytestmark = pytest.mark.browser
 
@@ -30,47 +32,52 @@ async def desk(
     browser: Browser, site: Site, *, width: int = 1280, dark: bool = False, locale: str = "en-GB"
 ) -> AsyncIterator[Page]:
     """The desk of the sample agent, with everything that the page complained about checked."""
-    context = await browser.new_context(
+    errors: list[str] = []
+    async with profile(
+        browser,
         viewport={"width": width, "height": 780},
         color_scheme="dark" if dark else "light",
         locale=locale,
-    )
-    context.set_default_timeout(10_000)
-    page = await context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto(site.url)
-    await page.locator('form[action="/demo/sign-in/agent"] button').click()
-    await expect(page.locator("#queue nav")).to_be_visible()
-    yield page
-    await context.close()
+    ) as context:
+        page = await context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await page.goto(site.url)
+        await page.locator('form[action="/demo/sign-in/agent"] button').click()
+        await expect(page.locator("#queue nav")).to_be_visible()
+        yield page
     assert errors == []
 
 
 @asynccontextmanager
 async def person(browser: Browser, site: Site, name: str, *texts: str) -> AsyncIterator[Page]:
     """A chat of a sample person in another profile, after these texts."""
-    context = await browser.new_context()
-    context.set_default_timeout(10_000)
-    page = await context.new_page()
-    await page.goto(site.url)
-    async with page.expect_popup() as opened:
-        await page.locator(f'form[action="/demo/chat/{name}"] button').click()
-    chat = await opened.value
-    await expect(chat.locator("huifang-chat .bubble").first).to_be_visible()
-    for text in texts:
-        await say(chat, text)
-    yield chat
-    await context.close()
+    async with profile(browser) as context:
+        page = await context.new_page()
+        await page.goto(site.url)
+        async with page.expect_popup() as opened:
+            await page.locator(f'form[action="/demo/chat/{name}"] button').click()
+        chat = await opened.value
+        await expect(chat.locator("huifang-chat .bubble").first).to_be_visible()
+        for text in texts:
+            await say(site, chat, text)
+        yield chat
 
 
-async def say(chat: Page, text: str) -> None:
-    """Write, and wait until the bot has answered or the case has the text."""
-    before = await chat.locator("huifang-chat .bubble").count()
-    await chat.locator("huifang-chat textarea").fill(text)
-    await chat.locator("huifang-chat textarea").press("Enter")
-    await expect(chat.locator("huifang-chat .bubble").nth(before)).to_be_visible()
-    await expect(chat.locator("huifang-chat .bubble", has_text=text).last).to_be_visible()
+async def say(site: Site, chat: Page, text: str) -> None:
+    """Write, and wait until the turn of this text is committed: the person's own bubble stands in
+    the chat long before."""
+    box = chat.locator("huifang-chat textarea")
+    await box.fill(text)
+    async with chat.expect_response("**/w/v1/messages") as sent:
+        await box.press("Enter")
+    assert (await sent.value).ok
+    waiting = select(inbox.c.id).where(inbox.c.processed_at.is_(None)).limit(1)
+    async with asyncio.timeout(30):
+        while True:
+            async with site.services.db.read() as conn:
+                if await conn.scalar(waiting) is None:
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def open_first(page: Page) -> None:
@@ -98,7 +105,7 @@ async def test_complaint_appears_without_reload_and_the_agents_text_reaches_the_
     async with desk(browser, site) as page, person(browser, site, "wang") as chat:
         await expect(page.locator("#queue .line")).to_have_count(0)
         await page.locator("#transcript, .empty.fills").first.click()  # a browser sounds after use
-        await say(chat, "我要投诉")
+        await say(site, chat, "我要投诉")
         row = page.locator("#queue .line", has_text="王芳")
         await expect(row).to_be_visible()
         await expect(page).to_have_title("(1) Desk · Huifang")
@@ -118,7 +125,7 @@ async def test_complaint_appears_without_reload_and_the_agents_text_reaches_the_
         await expect(heard).to_contain_text("您好，我是林悦，马上帮您查。")
 
         spoken = await bot_texts(site)
-        await say(chat, "提现手续费是多少？")
+        await say(site, chat, "提现手续费是多少？")
         await expect(page.locator(".turn.person .bubble").last).to_have_text("提现手续费是多少？")
         assert await bot_texts(site) == spoken, "the bot is silent while a person has the case"
 
@@ -212,7 +219,7 @@ async def test_stale_reply_shows_the_message_and_one_more_key_sends(
         await open_first(page)
         # The live refresh of this screen does not come through.
         await page.route("**/live", lambda route: route.abort())
-        await say(chat, "and one more thing")
+        await say(site, chat, "and one more thing")
         await page.keyboard.press("r")
         await page.keyboard.type("Hello Emma")
         await page.keyboard.press("Control+Enter")
@@ -254,3 +261,39 @@ async def serious(page: Page) -> list[str]:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+
+
+async def test_late_answer_for_the_case_before_does_not_reach_the_next_one(
+    browser: Browser, site: Site
+) -> None:
+    async with (
+        desk(browser, site) as page,
+        person(browser, site, "emma", "complaint!") as chat,
+        person(browser, site, "wang", "我要投诉"),
+    ):
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await page.locator("#queue .line", has_text="Emma").click()
+        await expect(page.locator("#case-head h2")).to_have_text("Emma Clarke")
+        await page.route("**/live", lambda route: held.put_nowait(route))
+        await say(site, chat, "and one more thing")
+        late = await asyncio.wait_for(held.get(), 30)
+        await page.locator("#queue .line", has_text="王芳").click()
+        await expect(page.locator("#case-head h2")).to_have_text("王芳")
+        async with page.expect_response("**/live"):
+            await late.continue_()
+        await page.evaluate("new Promise((done) => setTimeout(done, 100))")
+        await expect(page.locator("#case-head h2")).to_have_text("王芳")
+
+
+async def test_keys_wait_for_the_case_that_is_on_its_way(browser: Browser, site: Site) -> None:
+    async with desk(browser, site) as page, person(browser, site, "emma", "complaint!"):
+        await expect(page.locator("#queue .line")).to_have_count(1)
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await page.route("**/desk/cases/*", lambda route: held.put_nowait(route))
+        await page.keyboard.press("j")
+        await page.keyboard.press("e")
+        await page.keyboard.press("r")
+        late = await asyncio.wait_for(held.get(), 30)
+        await late.continue_()
+        await expect(page.locator("#reply-text")).to_be_focused()
+        await expect(page.locator(".toast", has_text="Resolved")).to_have_count(0)

@@ -11,6 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.bot.site import PASSWORD, Site, open_site
+from tests.browser.profiles import profile
 
 pytestmark = pytest.mark.browser
 
@@ -35,29 +36,30 @@ async def visitor(
     browser: Browser, site: Site, locale: str = "en", theme: str = "light", width: int = 1280
 ) -> AsyncIterator[Page]:
     """A page in a fresh profile; at the end: no error in its console and no foreign request."""
-    context = await browser.new_context(
+    errors: list[str] = []
+    foreign: list[str] = []
+    async with profile(
+        browser,
         base_url=site.url,
         locale=locale,
         color_scheme="dark" if theme == "dark" else "light",
         viewport={"width": width, "height": 760},
-    )
-    context.set_default_timeout(10_000)
-    errors: list[str] = []
-    foreign: list[str] = []
-    context.on("request", lambda r: None if r.url.startswith(site.url) else foreign.append(r.url))
-    context.on(
-        "console",
-        lambda m: (
-            errors.append(m.text)
-            if m.type == "error"
-            and "Failed to load resource" not in m.text  # statuses are asserted
-            else None
-        ),
-    )
-    page = await context.new_page()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    await context.close()
+    ) as context:
+        context.on(
+            "request", lambda r: None if r.url.startswith(site.url) else foreign.append(r.url)
+        )
+        context.on(
+            "console",
+            lambda m: (
+                errors.append(m.text)
+                if m.type == "error"
+                and "Failed to load resource" not in m.text  # statuses are asserted
+                else None
+            ),
+        )
+        page = await context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
     assert errors == []
     assert [url for url in foreign if not url.startswith("data:")] == []
 

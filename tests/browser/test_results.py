@@ -17,6 +17,7 @@ from bot.commands.simulate import simulate_days
 from bot.reports.export import read_csv
 from bot.reports.measures import measure
 from tests.bot.site import Site, open_site
+from tests.browser.profiles import profile
 
 pytestmark = pytest.mark.browser
 
@@ -40,26 +41,25 @@ async def results(
     query: str = "",
 ) -> AsyncIterator[Page]:
     """The page of the sample administrator; whatever it complains about fails the test."""
-    context = await browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if dark else "light",
-        locale=locale,
-    )
-    context.set_default_timeout(10_000)
-    page = await context.new_page()
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             errors.append(message.text)
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto(site.url)
-    await page.locator('form[action="/demo/sign-in/admin"] button').click()
-    await page.goto(f"{site.url}/results{query}")
-    yield page
-    await context.close()
+    async with profile(
+        browser,
+        viewport={"width": width, "height": 800},
+        color_scheme="dark" if dark else "light",
+        locale=locale,
+    ) as context:
+        page = await context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await page.goto(site.url)
+        await page.locator('form[action="/demo/sign-in/admin"] button').click()
+        await page.goto(f"{site.url}/results{query}")
+        yield page
     assert errors == []
 
 

@@ -34,6 +34,7 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, target } = event.detail, elt = event.detail.requestConfig.elt;
     if (target?.id === "composer" || target?.id === "case") {
+      if (target.id === "composer") writer = { form: target.querySelector("form:not([hidden])")?.id, within: target.contains(document.activeElement) };
       if ([409, 422].includes(xhr.status)) { event.detail.shouldSwap = true; event.detail.isError = false; }
       return;
     }
@@ -46,7 +47,8 @@
     if (elt.id === "queue") elt.dataset.focus = document.activeElement?.closest("#queue [id]")?.id || "";
     if (elt.id === "queue") elt.dataset.top = elt.querySelector(".scroll")?.scrollTop || 0;
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
+  // At the swap and not at the settling after it: a key pressed in between would go nowhere.
+  document.addEventListener("htmx:afterSwap", (event) => {
     const { target } = event.detail;
     if (target.id === "queue") afterQueue();
     else if (target.id === "transcript") afterTranscript();
@@ -69,6 +71,7 @@
     if (find("#case-head").dataset.state !== find("#composer").dataset.state) htmx.trigger("#composer", "refresh");
   }
   function afterCase() {
+    going = "";
     const box = find("#transcript");
     if (box) box.scrollTop = box.scrollHeight;
     newest = Number(find("#seen")?.value || 0);
@@ -77,16 +80,21 @@
     desk.classList.remove("with-side");
     countWaiting();
     if (document.activeElement === document.body) find("#line-" + CSS.escape(openCase()))?.focus({ preventScroll: true });
+    if (wanted) acts[wanted]();
+    wanted = "";
   }
+  let writer = {}; // what was being written in when the box is drawn again
   function afterComposer() {
     const box = find("#composer");
     restoreDrafts();
+    if (!sending && writer.form && document.getElementById(writer.form)) show(document.getElementById(writer.form));
     if (box.dataset.status === "200" && sending) {
       toast(sending === "reply" ? words.sent : words.noted, undefined, 1500);
       refresh();
     }
-    if (sending) (box.querySelector("form:not([hidden]) textarea") || box).focus();
+    if (sending || writer.within) (box.querySelector("form:not([hidden]) textarea") || box).focus();
     sending = "";
+    writer = {};
   }
   let newest = 0;
   function announce() {
@@ -193,20 +201,28 @@
   }
   let sending = "";
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const form = event.detail.elt;
-    if (form.id === "reply-form") sending = "reply";
-    if (form.id === "note-form") sending = "note";
-  });
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const form = event.detail.requestConfig.elt;
-    if (form.matches("#composer form") && event.detail.xhr.status === 200) kept.drop(draftKey(form));
+    const { elt: form, xhr, requestConfig } = event.detail;
+    if (!form.matches("#composer form")) return;
+    sending = form.id === "reply-form" ? "reply" : "note";
+    const key = draftKey(form), sent = requestConfig.parameters.text, text = form.querySelector("textarea");
+    // Of the request itself, as the case may be left before the answer comes, and before it is drawn.
+    xhr.addEventListener("readystatechange", () => {
+      if (xhr.readyState !== XMLHttpRequest.DONE) return;
+      if (xhr.status === 200 && text.value === sent) kept.drop(key);
+      else if (xhr.status === 200) kept.set(key, text.value.startsWith(sent) ? text.value.slice(sent.length).trimStart() : text.value);
+      else if (!form.isConnected) toast(words.notSent);
+      if (!form.isConnected) sending = "";
+    });
   });
 
+  function show(form) {
+    for (const other of document.querySelectorAll("#composer form")) other.hidden = other !== form;
+    for (const button of document.querySelectorAll("#composer .segmented button")) button.setAttribute("aria-pressed", String(`${button.dataset.act}-form` === form.id));
+  }
   function write(mode) {
     const form = find(`#${mode}-form`);
     if (!form) return;
-    for (const other of document.querySelectorAll("#composer form")) other.hidden = other !== form;
-    for (const button of document.querySelectorAll("#composer .segmented button")) button.setAttribute("aria-pressed", String(button.dataset.act === mode));
+    show(form);
     const text = form.querySelector("textarea");
     text.focus();
     text.setSelectionRange(text.value.length, text.value.length);
@@ -248,9 +264,19 @@
   addEventListener("pagehide", commit); // leaving the page is no undo
 
   // ── keys ─────────────────────────────────────────────────────────────────────────────────────
+  // While a case is on its way, the keys that act on a case wait for it: typed on, an answer's letters
+  // would else act on the case before.
+  let going = "", wanted = "";
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target?.id === "case") going = event.detail.elt.dataset.case || openCase();
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.target?.id === "case" && event.detail.failed && event.detail.xhr.status !== 409) going = wanted = "";
+  });
+  document.addEventListener("htmx:sendError", () => { going = wanted = ""; });
   const lines = () => [...document.querySelectorAll("#queue .line")];
   function move(step) {
-    const all = lines(), at = all.findIndex((line) => line.dataset.case === openCase());
+    const all = lines(), at = all.findIndex((line) => line.dataset.case === (going || openCase()));
     const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
     if (!next) return;
     next.focus();
@@ -276,7 +302,7 @@
     const menu = find("details.menu[open]");
     if (menu) { menu.removeAttribute("open"); menu.querySelector("summary").focus(); return; }
     if (desk.classList.contains("with-side")) { desk.classList.remove("with-side"); return; }
-    if (document.activeElement.matches("textarea")) find("#transcript").focus();
+    if (document.activeElement.closest("#composer")) find("#transcript").focus();
     else find('#queue .line[aria-current]')?.focus();
   }
   const byKey = new Map(keys.map((one) => [one.key, one.act]));
@@ -284,12 +310,13 @@
     // While an input method composes, every key is its own; keyCode 229 is how Safari says so.
     if (event.isComposing || event.keyCode === 229 || event.altKey || event.getModifierState("AltGraph")) return;
     if (find("dialog[open]")) return;
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable], #composer");
     const mod = event.ctrlKey || event.metaKey;
     const act = byKey.get((mod ? "Mod+" : "") + event.key);
     if (!act || event.repeat || (typing && !mod && event.key !== "Escape")) return;
     event.preventDefault();
-    acts[act]();
+    if (!going || ["next", "previous", "undo", "help", "leave"].includes(act)) acts[act]();
+    else if (["reply", "note"].includes(act)) wanted = act;
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
