@@ -65,7 +65,9 @@ async def open_services(
             clock=clock,
             company=company,
             knowledge=knowledge,
-            scripts=await open_scripts(db, clock, scripts),
+            scripts=await open_scripts(
+                db, clock, company, folder=settings.scripts_dir, files=scripts, warn=warn
+            ),
             detect_intents=_detector(knowledge.phrasings),
             bus=LocalBus(),
         )

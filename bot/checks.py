@@ -17,7 +17,7 @@ from bot.store.keys import KeysError, read_keys
 from bot.store.opening import open_vault
 from bot.store.schema import require_migrated
 from channels.base import Channel, Outcome, OutcomeKind
-from dialogs.script import Script
+from dialogs.lint import lint
 from dialogs.source import ScriptError
 
 TIMEOUT_S = 10.0  # of one request to a platform or a server
@@ -45,7 +45,7 @@ class Identifies(Protocol):
 
 async def check_all(settings: Settings) -> list[Check]:
     """Every check, in the order in which the things are needed."""
-    found = [_settings(), _company(settings), _scripts()]
+    found = [_settings(), _company(settings), _scripts(settings)]
     found += await _store(settings)
     if settings.bus is Bus.REDIS:
         found.append(await _redis(settings))
@@ -70,13 +70,20 @@ def _company(settings: Settings) -> Check:
     return Check("company", str(settings.company_file))
 
 
-def _scripts() -> Check:
-    from bot.scripts import shipped_files
+def _scripts(settings: Settings) -> Check:
+    from bot.scripts import house, read_scripts
 
     try:
-        scripts = [Script.load(path) for path in shipped_files()]
+        scripts = [one.script for one in read_scripts(settings.scripts_dir)]
+        about = house(Company.load(settings.company_file))
+        problems = [problem for script in scripts for problem in lint(script, about)]
     except ScriptError as error:
-        return Check("scripts", "cannot be used", str(error))
+        problems = error.problems
+    except CompanyError:
+        return Check("scripts", "not checked: the company file comes first", "see company")
+    if problems:
+        more = f" (and {len(problems) - 1} more: run huifang script check)" if problems[1:] else ""
+        return Check("scripts", "cannot be used", f"{problems[0]}{more}")
     return Check("scripts", ", ".join(f"{item.script} {item.version}" for item in scripts))
 
 

@@ -241,6 +241,9 @@ class Settings(BaseSettings):
     company_file: Path | None = Field(
         None, description="file with brand, fees and links; empty: the shipped sample"
     )
+    scripts_dir: Path | None = Field(
+        None, description="folder with scripts of your own (*.yaml), beside the shipped ones"
+    )
     locale: str = Field("zh", min_length=2, description="language where none is known, such as zh")
     zone: Zone = Field("Asia/Shanghai", description="IANA time zone where none is known")
     region: str = Field(

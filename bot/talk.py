@@ -110,18 +110,19 @@ class Talk:
     async def tap(self, wanted: str | int, of: int | None = None) -> Heard:
         """Tap an option by its label or its number from 1, of the newest message that has it.
         Raises TalkError if there is none."""
-        for bubble in reversed(self.bubbles):
-            if not bubble.options or (of is not None and bubble.id != of):
-                continue
-            if isinstance(wanted, int):
-                if 1 <= wanted <= len(bubble.options):
-                    return await self._send(IncomingKind.TAP, token=bubble.options[wanted - 1][1])
-                if of is None:
-                    break
-            for label, token in bubble.options:
-                if label == wanted:
-                    return await self._send(IncomingKind.TAP, token=token)
-        raise TalkError(f"there is nothing to tap like {wanted!r}; give a label or a number from 1")
+        shown = [bubble for bubble in reversed(self.bubbles) if bubble.options]
+        if of is not None:
+            shown = [bubble for bubble in shown if bubble.id == of]
+        if isinstance(wanted, int):
+            found = [b.options[wanted - 1] for b in shown[:1] if 1 <= wanted <= len(b.options)]
+        else:
+            found = [option for bubble in shown for option in bubble.options if option[0] == wanted]
+        if found:
+            return await self._send(IncomingKind.TAP, token=found[0][1])
+        where = "" if of is None else f" of message {of}"
+        raise TalkError(
+            f"there is nothing to tap like {wanted!r}{where}; give a label or a number from 1"
+        )
 
     async def media(self, kind: str) -> Heard:
         """Raises TalkError for an unknown kind."""
@@ -136,8 +137,10 @@ class Talk:
         """Let time pass; timers and deferred texts come when they are due. Raises TalkError."""
         try:
             end = self.clock.now() + parse_duration(span)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise TalkError(str(error)) from None
+        except OverflowError:
+            raise TalkError(f"{span!r} is too long; the clock ends with the year 9999") from None
         while (due := await next_due(self.services)) is not None and due <= end:
             self.clock.set(due)
             await settle(self.services, self.delivery)
@@ -229,9 +232,10 @@ class Talk:
 async def open_talk(
     now: datetime, *, settings: Settings | None = None, scripts: tuple[Path, ...] = ()
 ) -> AsyncIterator[Talk]:
-    """A talk that begins at `now` (aware), on a database that goes away with it."""
+    """A talk that begins at `now` (aware), on a database that goes away with it. `scripts` are
+    files besides those in use. Raises what `open_services` raises."""
     with tempfile.TemporaryDirectory(prefix="huifang-talk-") as folder:
-        base = settings or Settings()
+        base = settings or Settings.load()
         path = Path(folder)
         chosen = base.model_copy(
             update={

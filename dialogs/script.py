@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from dialogs.conditions import Condition, ConditionError
-from dialogs.source import Problem, ScriptError, Source, did_you_mean
+from dialogs.source import Problem, ScriptError, Source, did_you_mean, read_text
 
 END = "end"  # the name of the place after the last step
 
@@ -180,17 +180,7 @@ class Script(_Part):
     @classmethod
     def load(cls, path: Path) -> Script:
         """Read a file. Raises ScriptError with one problem a line: file, line, what, fix."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ScriptError(
-                [Problem(str(path), 0, f"cannot be read: {error.strerror}")]
-            ) from None
-        except UnicodeDecodeError:
-            raise ScriptError(
-                [Problem(str(path), 0, "is not UTF-8 text; save it as UTF-8")]
-            ) from None
-        return cls.parse(text, str(path))
+        return cls.parse(read_text(path), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str = "script") -> Script:
@@ -204,6 +194,14 @@ class Script(_Part):
         problems = list(_broken_links(script, source))
         if problems:
             raise ScriptError(problems)
+        return script
+
+    def numbered(self, version: int) -> Script:
+        """The same script under another version."""
+        if version == self.version:
+            return self
+        script = self.model_copy(update={"version": version})
+        script._source = self._source
         return script
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,6 +35,16 @@ class ScriptError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = list(problems)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises ScriptError if it cannot be read or is no UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScriptError([Problem(str(path), 0, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ScriptError([Problem(str(path), 0, "is not UTF-8 text; save it as UTF-8")]) from None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dialogs.script import parse_duration
-from dialogs.source import Problem, ScriptError, Source, did_you_mean
+from dialogs.source import Problem, ScriptError, Source, did_you_mean, read_text
 
 ENDING = ".test.yaml"
 ACTIONS = ("user", "edit", "tap", "wait", "media", "secret", "agent", "open", "crash", "redeliver")
@@ -59,10 +59,10 @@ def transcripts_beside(script: Path) -> Path:
 
 def load_transcripts(path: Path) -> TranscriptFile:
     """Read a file of transcripts. Raises ScriptError with one problem a line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScriptError([Problem(str(path), 0, f"cannot be read: {error}")]) from None
+    if not path.exists():
+        fix = "write some, as docs/scripts.md shows"
+        raise ScriptError([Problem(str(path), 0, "there are no transcripts here yet", fix)])
+    text = read_text(path)
     source = Source.parse(text, str(path))
     reader = _Reader(source)
     found = reader.file(path)

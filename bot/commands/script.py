@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +10,14 @@ import typer
 
 from bot.commands.base import PROBLEM, ProblemError, UsageError, fail
 from bot.company import Company, CompanyError
-from bot.scripts import shipped_files
-from channels.message import Caps
+from bot.scripts import house, read_scripts, scripts_in
 from dialogs.script import Script
 from dialogs.source import Problem, ScriptError
 
 script_app = typer.Typer(no_args_is_help=True, help="Follow-up scripts: check, test, draw.")
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(help="scripts or folders of them; the shipped ones if none")
+    list[Path] | None, typer.Argument(help="scripts or folders of them; those in use if none")
 ]
 CompanyFile = Annotated[Path | None, typer.Option("--company", help="your company file")]
 
@@ -26,16 +25,14 @@ CompanyFile = Annotated[Path | None, typer.Option("--company", help="your compan
 @script_app.command()
 def check(paths: Paths = None, company: CompanyFile = None) -> None:
     """Find what is wrong: lost steps, missing languages, unknown names, texts that ask for secrets."""
-    from bot.safety.guard import check_outgoing
-    from dialogs.lint import House, lint
+    from dialogs.lint import lint
 
-    about = _company(company)
-    house = House(about.values, _caps(), lambda text: check_outgoing(text, about.domains))
+    about = house(_company(company))
     problems: list[Problem] = []
     files = _files(paths)
     for path in files:
         try:
-            problems += lint(Script.load(path), house)
+            problems += lint(Script.load(path), about)
         except ScriptError as error:
             problems += error.problems
         except CompanyError as error:
@@ -94,12 +91,12 @@ def graph(
 def _files(paths: list[Path] | None, *, tests: bool = False) -> list[Path]:
     """The scripts meant; with `tests`, a file of transcripts may be named as well."""
     found: list[Path] = []
-    for path in paths or shipped_files():
+    for path in paths or _in_use():
         if path.is_dir():
-            inside = [p for p in path.glob("*.yaml") if not p.name.endswith(".test.yaml")]
+            inside = scripts_in(path)
             if not inside:
                 fail(f"{path} holds no scripts (*.yaml)", 2)
-            found += sorted(inside)
+            found += inside
         elif not path.is_file():
             fail(f"there is no file {path}", 2)
         elif path.name.endswith(".test.yaml") and not tests:
@@ -107,6 +104,19 @@ def _files(paths: list[Path] | None, *, tests: bool = False) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def _in_use() -> list[Path]:
+    """The shipped scripts and those of the settings' folder, without what these replace."""
+    from bot.settings import Settings, SettingsError
+
+    try:
+        return [one.path for one in read_scripts(Settings.load().scripts_dir)]
+    except ScriptError as error:
+        _finish(error.problems, "")
+        raise
+    except SettingsError as error:
+        fail(str(error))
 
 
 def _company(path: Path | None) -> Company:
@@ -117,14 +127,6 @@ def _company(path: Path | None) -> Company:
         return Company.load(path if path is not None else Settings.load().company_file)
     except (CompanyError, SettingsError, ProblemError, UsageError) as error:
         fail(str(error))
-
-
-def _caps() -> Mapping[str, Caps]:
-    from channels.telegram_caps import CAPS as TELEGRAM
-    from channels.webchat import CAPS as WEBCHAT
-    from channels.whatsapp_render import CAPS as WHATSAPP
-
-    return {"webchat": WEBCHAT, "telegram": TELEGRAM, "whatsapp": WHATSAPP}
 
 
 def _count(number: int, what: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -16,19 +18,20 @@ from rich.text import Text
 
 from bot.commands.base import UsageError, run
 from bot.talk import Bubble, Heard, Talk, TalkError, find_person, open_talk
+from dialogs.script import Script
 
 PROTOCOL = 1
 
 
 def talk(
-    script: Annotated[str, typer.Option(help="which script")] = "preapproval",
+    script: Annotated[str, typer.Option(help="its name, or a file.yaml")] = "preapproval",
     locale: Annotated[str, typer.Option(help="zh or en")] = "zh",
     person: Annotated[str | None, typer.Option(help="a sample person")] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
     now: Annotated[str | None, typer.Option(help="ISO time with zone at which it begins")] = None,
 ) -> None:
     """Hold a follow-up in the terminal, on a throw-away database (last four digits: 1234)."""
-    run(_talk(script, locale, person, _moment(now), machine=json))
+    run(_talk(script, locale, person, now, machine=json))
 
 
 def _moment(text: str | None) -> datetime:
@@ -44,24 +47,34 @@ def _moment(text: str | None) -> datetime:
 
 
 async def _talk(
-    script: str, locale: str, person: str | None, now: datetime, *, machine: bool
+    script: str, locale: str, person: str | None, now: str | None, *, machine: bool
 ) -> None:
+    moment = _moment(now)
     try:
         profile = find_person(person, locale)
     except TalkError as error:
         raise UsageError(str(error)) from None
-    from dataclasses import replace
-
     profile = replace(profile, locale=locale)
-    async with open_talk(now) as talk:
+    files, script = _script(script)
+    async with open_talk(moment, scripts=files) as talk:
         if script not in talk.services.scripts.names:
             known = ", ".join(talk.services.scripts.names)
             raise UsageError(f"there is no script {script!r}; there are: {known}")
+        locales = talk.services.scripts.get(script).locales
+        if locale not in locales:
+            raise UsageError(f"--locale {locale!r}: {script} speaks {', '.join(locales)}")
         person_id, heard = await talk.start(profile, script)
         if machine:
             await _for_machines(talk, person_id, script, heard)
         else:
             await _for_people(talk, heard)
+
+
+def _script(wanted: str) -> tuple[tuple[Path, ...], str]:
+    """The files to read besides those in use, and the script's name."""
+    if not wanted.endswith(".yaml"):
+        return (), wanted
+    return (Path(wanted),), Script.load(Path(wanted)).script
 
 
 async def _for_machines(talk: Talk, person_id: str, script: str, heard: Heard) -> None:
@@ -86,18 +99,25 @@ async def _for_machines(talk: Talk, person_id: str, script: str, heard: Heard) -
 
 
 async def _act(talk: Talk, order: Any) -> Heard:
+    """One order, exactly as the protocol has it: what is misspelt must not do something else."""
     match order:
-        case {"text": str(text)}:
+        case {"text": str(text), **rest} if not rest:
             return await talk.say(text)
-        case {"tap": str() | int() as wanted, **rest} if not isinstance(wanted, bool):
-            of = rest.get("of")
-            return await talk.tap(wanted, of if isinstance(of, int) else None)
-        case {"wait": str(span)}:
+        case {"tap": str() | int() as wanted, "of": int(of), **rest} if not (
+            rest or isinstance(wanted, bool) or isinstance(of, bool)
+        ):
+            return await talk.tap(wanted, of)
+        case {"tap": str() | int() as wanted, **rest} if not (rest or isinstance(wanted, bool)):
+            return await talk.tap(wanted)
+        case {"wait": str(span), **rest} if not rest:
             return await talk.wait(span)
-        case {"media": str(kind)}:
+        case {"media": str(kind), **rest} if not rest:
             return await talk.media(kind)
         case _:
-            raise TalkError('write {"text": …}, {"tap": …}, {"wait": "26h"} or {"media": "voice"}')
+            raise TalkError(
+                'write {"text": …}, {"tap": label or number, "of": message id}, {"wait": "26h"} '
+                'or {"media": "voice"}; "of" may be left out'
+            )
 
 
 def _print(data: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from bot.store.masks import mask_value
 from bot.store.tables import address, case, conversation, followup, person, record, result, user
 from bot.store.vault import PersonKey
 from dialogs.script import AskKind, HandoffReason, Script
+from dialogs.source import ScriptError
 from dialogs.state import FollowupOutcome, State, Visit
 
 EARLIER = 10  # earlier cases that are shown
@@ -153,7 +154,7 @@ def _script(
         name, version = state.script, state.version
     try:
         return state, services.scripts.get(name, version) if name else None
-    except KeyError:
+    except (KeyError, ScriptError):
         return state, None
 
 

@@ -26,6 +26,7 @@ from bot.pipeline.flow import Author, Control, InboxKind
 from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
 from bot.pipeline.secrets import RECENT, RecentText
 from bot.pipeline.writes import write_plans
+from bot.scripts import learn_versions
 from bot.services import Services
 from bot.store.columns import Ciphertext
 from bot.store.ids import new_id
@@ -162,6 +163,8 @@ async def _load(services: Services, ids: list[str], now: datetime, most: int) ->
         busy = [row for row in busy if row["person_id"] in keys]
         wrote = [row["conversation_id"] for row in waiting if row["kind"] in _WORDS]
         recent = await _recent(conn, keys, wrote, now) if wrote else {}
+        if any(not _script_known(services, row) for row in busy):
+            await learn_versions(services.scripts, conn)
     if erased:
         await _forget(services, erased, now)
     loaded = _Loaded(keys)
@@ -181,6 +184,11 @@ async def _forget(services: Services, conversation_ids: list[str], now: datetime
             .where(inbox.c.conversation_id.in_(conversation_ids), inbox.c.processed_at.is_(None))
             .values(processed_at=now, payload=Ciphertext())
         )
+
+
+def _script_known(services: Services, row: Any) -> bool:
+    """Whether this process has the script; a follow-up may have begun with a newer one elsewhere."""
+    return row["script"] is None or services.scripts.knows(row["script"], row["version"])
 
 
 def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> Conversation:

@@ -19,6 +19,7 @@ from bot.services import Services
 from bot.store.tables import case, followup, record, result
 from bot.store.vault import PersonKey, SealError
 from dialogs.script import AskKind, Script
+from dialogs.source import ScriptError
 from dialogs.state import FollowupOutcome, Visit
 
 BATCH = 500  # follow-ups read with one statement a table
@@ -61,10 +62,10 @@ class Answers:
         Raises KeyError if there is no such script.
         """
         names: dict[str, None] = {}
-        for version in range(scripts.get(name).version, 0, -1):
+        for version in scripts.versions(scripts.get(name).script):
             try:
                 script = scripts.get(name, version)
-            except KeyError:
+            except ScriptError:  # of an older product: its answers are not known by name any more
                 continue
             for answer, step in script.names.items():
                 if with_text or script.steps[step].ask not in PERSONAL:
@@ -208,7 +209,7 @@ class _Reader:
         if (name, version) not in self._standings:
             try:
                 script = self._services.scripts.get(name, version)
-            except KeyError:  # of another installation: its path is shown, no more is known of it
+            except (KeyError, ScriptError):  # of another installation or time: its path is shown
                 self._standings[name, version] = None
             else:
                 self._standings[name, version] = (script, Standings(script))

@@ -157,7 +157,7 @@ async def _template() -> Path:
         db = await Database.open(settings.database)
         await migrate(db)
         await open_vault(db, settings.keys_file)
-        await open_scripts(db, GivenClock(NOON))
+        await open_scripts(db, GivenClock(NOON), Company.load())
         await db.dispose()
         _made["path"] = folder
     return _made["path"]
@@ -195,7 +195,7 @@ async def open_world(
             clock=clock,
             company=company,
             knowledge=await _knowledge(db, company),
-            scripts=await open_scripts(db, clock),
+            scripts=await open_scripts(db, clock, company),
             detect_intents=_detector().detect,
             bus=LocalBus(),
             channels={channel.account: channel},
