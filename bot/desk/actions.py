@@ -15,6 +15,7 @@ from bot.pipeline.bus import Topic
 from bot.pipeline.flow import Author, Cause, Control, InboxKind, SendStatus
 from bot.safety.access import User
 from bot.safety.guard import Violation, check_outgoing
+from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
 from bot.store.tables import audit, case, conversation, inbox, message, outbox, record, user
 from bot.store.vault import PersonKey
@@ -40,6 +41,14 @@ class ForbiddenTextError(DeskError):
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         super().__init__("never_ask", "this text asks for something we never ask for")
         self.violations = violations
+
+
+class SecretTextError(DeskError):
+    """The text holds a secret, such as a card number: `cleaned` is the same without it."""
+
+    def __init__(self, cleaned: str) -> None:
+        super().__init__("secret", "this text held a secret, which was removed; read it again")
+        self.cleaned = cleaned
 
 
 class StaleScreenError(DeskError):
@@ -93,9 +102,9 @@ async def reply(
     """Send a text to the person on the channel of the conversation; returns its message id.
 
     `seen` is the newest message on the agent's screen. Raises ForbiddenTextError, StaleScreenError
-    (unless `anyway`), DeskError `taken`, `empty` or `too_long`.
+    (unless `anyway`), SecretTextError, DeskError `taken`, `empty` or `too_long`.
     """
-    text = _written(text)
+    text = _written(text, who)
     violations = check_outgoing(text, services.company.domains)
     if violations:
         raise ForbiddenTextError(violations)
@@ -120,7 +129,7 @@ async def reply(
 
 async def write_note(services: Services, case_id: str, who: User, text: str) -> None:
     """A private note: a line of the transcript that has no outbox row, so no channel can get it."""
-    text = _written(text)
+    text = _written(text, who)
     now = services.clock.now()
     async with services.db.write() as conn:
         held = await _lock(conn, case_id)
@@ -270,13 +279,16 @@ async def _key(conn: AsyncConnection, services: Services, held: _Case) -> Person
     return keys[held.person_id]
 
 
-def _written(text: str) -> str:
-    """The text without blank ends. Raises DeskError `empty` or `too_long`."""
+def _written(text: str, who: User) -> str:
+    """The text without blank ends. Raises DeskError `empty`, `too_long` or `secret`."""
     text = text.strip()
     if not text:
         raise DeskError("empty", "write something first")
     if len(text) > LONGEST_REPLY:
         raise DeskError("too_long", f"at most {LONGEST_REPLY} characters; this has {len(text)}")
+    cleaned = redact(text, RedactionContext(who.locale or "zh"))
+    if cleaned.found:
+        raise SecretTextError(cleaned.text)
     return text
 
 

@@ -72,6 +72,10 @@ def explain(error: DeskError, _: Translate) -> str:
     known = {
         "gone": _("There is no such case."),
         "ended": _("This case is closed."),
+        "secret": _(
+            "This held a secret such as a card number or a password. It was removed: such a thing"
+            " is never stored or sent. Read the text again."
+        ),
         "empty": _("Write something first."),
         "too_long": _("The text is too long: at most 4,000 characters."),
         "erased": _("This person's data was erased; nothing can be written any more."),

@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from bot.desk import labels
 from bot.desk.actions import (
     DeskError,
     ForbiddenTextError,
+    SecretTextError,
     StaleScreenError,
     claim,
     give_back,
@@ -43,6 +44,8 @@ Agent = Annotated[Session, Depends(signed_in(Permission.DESK_REPLY))]
 
 HEARTBEAT_S = 15.0  # a sign-out ends the stream within it
 GATHER_S = 0.1  # hints of one turn come together: they are told as one
+LARGEST_ID = 2**63 - 1  # what the database can compare with
+NUMBER = Form(le=LARGEST_ID, ge=-LARGEST_ID)
 LONGEST_FORM = 20_000  # characters; what is longer is refused before it is read as a text
 
 
@@ -117,7 +120,7 @@ async def do_reply(
     services: ServicesOf,
     who: Agent,
     text: Annotated[str, Form(max_length=LONGEST_FORM)] = "",
-    seen: Annotated[int, Form()] = 0,
+    seen: Annotated[int, NUMBER] = 0,
     anyway: Annotated[bool, Form()] = False,
 ) -> Response:
     words = _words(request, who)
@@ -129,6 +132,8 @@ async def do_reply(
     except StaleScreenError:
         found = await _case(request, services, who, case_id)
         box = stale(text, [entry for entry in found.entries if entry.id > seen])
+    except SecretTextError as error:
+        box = Composer(Mode.REPLY, error.cleaned, explain(error, words.gettext), status=422)
     except DeskError as error:
         box = Composer(Mode.REPLY, text, explain(error, words.gettext), status=_status(error))
     return await _composed(case_id, request, services, who, box)
@@ -145,6 +150,9 @@ async def do_note(
     box = Composer(Mode.NOTE)
     try:
         await write_note(services, case_id, who.user, text)
+    except SecretTextError as error:
+        notice = explain(error, _words(request, who).gettext)
+        box = Composer(Mode.NOTE, error.cleaned, notice, status=422)
     except DeskError as error:
         notice = explain(error, _words(request, who).gettext)
         box = Composer(Mode.NOTE, text, notice, status=_status(error))
@@ -158,7 +166,7 @@ async def do_give_back(
     services: ServicesOf,
     who: Agent,
     resume: Annotated[bool, Form()] = False,
-    seen: Annotated[int | None, Form()] = None,
+    seen: Annotated[int | None, NUMBER] = None,
 ) -> Response:
     """`resume`: the bot goes on at the question where it stopped, else it ends politely."""
     try:
@@ -174,7 +182,7 @@ async def do_resolve(
     request: Request,
     services: ServicesOf,
     who: Agent,
-    seen: Annotated[int | None, Form()] = None,
+    seen: Annotated[int | None, NUMBER] = None,
 ) -> Response:
     try:
         await resolve(services, case_id, who.user, seen=seen)
@@ -185,7 +193,11 @@ async def do_resolve(
 
 @router.post("/desk/cases/{case_id}/messages/{message_id}/resend")
 async def do_resend(
-    case_id: str, message_id: int, request: Request, services: ServicesOf, who: Agent
+    case_id: str,
+    message_id: Annotated[int, Path(le=LARGEST_ID)],
+    request: Request,
+    services: ServicesOf,
+    who: Agent,
 ) -> Response:
     try:
         await resend(services, case_id, who.user, message_id)

@@ -14,6 +14,7 @@ from sqlalchemy import Integer, cast, func, select
 
 from bot.safety.access import Permission, Session
 from bot.safety.personal import mask_personal
+from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
 from bot.store.tables import answer_use, gap
 from bot.web.guard import ServicesOf, signed_in
@@ -123,7 +124,7 @@ async def ask(
 ) -> Response:
     """What would the bot answer? The decision, with the calibrated scores."""
     locale = show if show in LOCALES else viewer_locale(request, session)
-    asked = question.strip()
+    asked = redact(question.strip(), RedactionContext(locale)).text
     decision = services.knowledge.base.ask(asked, locale) if asked else None
     best = decision.candidates[:5] if decision else ()
     answer = None

@@ -225,3 +225,19 @@ async def test_help_sheet_and_script_share_one_registry(world: World, client: Cl
     page = (await client.get("/desk")).text
     sheet = page.partition("<dialog")[2].partition("</dialog>")[0]
     assert sheet.count("<dd>") == page.count("&#34;act&#34;:") >= 12
+
+
+async def test_a_secret_of_an_agent_is_neither_sent_nor_kept(
+    world: World, http: httpx.AsyncClient, ann: User
+) -> None:
+    case_id = await world.case()
+    client = await client_of(world, http, ann)
+    await client.post(f"/desk/cases/{case_id}/claim", {})
+    before = len(await world.rows(message))
+    for action in ("reply", "note"):
+        form = {"text": "The card is 4111 1111 1111 1111, thanks", "seen": "999999"}
+        answer = await client.post(f"/desk/cases/{case_id}/{action}", form)
+        assert answer.status_code == 422
+        assert "4111" not in answer.text
+        assert "[removed: card number], thanks" in answer.text
+    assert len(await world.rows(message)) == before

@@ -154,6 +154,12 @@ async def test_preview_of_a_foreign_question_says_that_a_person_is_offered(site:
 
 
 @on_site
+async def test_preview_repeats_no_secret(site: Site) -> None:
+    page = await read(site, "/faq/ask?show=en&question=my card is 4111111111111111")
+    assert "4111" not in page
+
+
+@on_site
 async def test_empty_preview_shows_nothing(site: Site) -> None:
     assert (await read(site, "/faq/ask?show=en&question=%20")).strip() == ""
 
