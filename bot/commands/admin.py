@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.commands.base import ProblemError, run, services
-from bot.safety.access import AccountError, Role, create_api_key, create_user
+from bot.safety.access import AccountError, Role, Scope, create_api_key, create_user
 
 admin_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with Huifang.")
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that personal data is sealed with.")
@@ -39,13 +39,16 @@ def create(
 @admin_app.command("api-key")
 def api_key(
     name: Annotated[str, typer.Argument(help="who uses it")],
-    scope: Annotated[list[str], typer.Option(help="followups, people, results …")],
+    scope: Annotated[list[Scope], typer.Option(help="what it may be used for; more than once")],
 ) -> None:
     """Make a bearer key for the REST API; it is shown this once."""
 
     async def work() -> str:
         async with services() as it:
-            return await create_api_key(it, name, scope)
+            try:
+                return await create_api_key(it, name, scope)
+            except AccountError as error:
+                raise ProblemError(str(error)) from None
 
     typer.echo(run(work()))
 

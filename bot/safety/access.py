@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +22,9 @@ from bot.store.tables import api_key, session, user
 SESSION_LIFE = timedelta(hours=12)
 SESSION_IDLE = timedelta(hours=2)
 SHORTEST_PASSWORD = 12  # characters (OWASP ASVS 2.1.1)
+LONGEST_LOGIN = 60  # characters; the audit log names its actor in 64, "api:" before a key's name
+LONGEST_NAME = 128
+AT_ONCE = 2  # passwords that are checked at the same time: each takes 64 MB and a core
 
 
 class Role(StrEnum):
@@ -87,6 +92,7 @@ class AccountError(ValueError):
 
 
 _PASSWORDS = PasswordHash.recommended()  # argon2id
+_CHECKS = ThreadPoolExecutor(AT_ONCE, "password")
 
 
 @cache
@@ -99,9 +105,11 @@ async def create_user(
     services: Services, login: str, name: str, password: str, role: Role, locale: str
 ) -> str:
     """Make an account; returns its id. Raises AccountError."""
-    login = login.strip().casefold()
-    if not login or len(login) > 128:
-        raise AccountError("a login has 1 to 128 characters")
+    login, name = login.strip().casefold(), name.strip()
+    if not login or len(login) > LONGEST_LOGIN or not login.isprintable():
+        raise AccountError(f"a login has 1 to {LONGEST_LOGIN} characters that can be printed")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise AccountError(f"a name has at most {LONGEST_NAME} characters that can be printed")
     if len(password) < SHORTEST_PASSWORD:
         raise AccountError(f"a password has at least {SHORTEST_PASSWORD} characters")
     now = services.clock.now()
@@ -114,7 +122,7 @@ async def create_user(
             {
                 "id": user_id,
                 "login": login,
-                "name": name.strip() or login,
+                "name": name or login,
                 "role": str(role),
                 "locale": locale,
                 "password": _PASSWORDS.hash(password),
@@ -125,16 +133,18 @@ async def create_user(
 
 
 async def check_password(services: Services, login: str, password: str) -> User | None:
-    """The account, if the password is right; takes as long when there is none."""
+    """The account, if the password is right; takes as long when there is none. Other requests go
+    on meanwhile."""
+    login = login.strip().casefold().replace("\0", "\ufffd")  # PostgreSQL has no NUL
     async with services.db.read() as conn:
         row = (
             await conn.execute(
-                select(user).where(
-                    user.c.login == login.strip().casefold(), user.c.disabled_at.is_(None)
-                )
+                select(user).where(user.c.login == login, user.c.disabled_at.is_(None))
             )
         ).first()
-    good = _PASSWORDS.verify(password[:1024], row.password if row else _nobody())
+    good = await asyncio.get_running_loop().run_in_executor(
+        _CHECKS, lambda: _PASSWORDS.verify(password[:1024], row.password if row else _nobody())
+    )
     if row is None or not good:
         return None
     return User(row.id, row.login, row.name, Role(row.role), row.locale)
@@ -193,8 +203,18 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-async def create_api_key(services: Services, name: str, scopes: list[str]) -> str:
-    """A bearer key for the REST API; shown once, only its hash is stored."""
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    FOLLOWUPS = "followups"
+    PEOPLE = "people"
+    RESULTS = "results"
+
+
+async def create_api_key(services: Services, name: str, scopes: list[Scope]) -> str:
+    """A bearer key for the REST API; shown once, only its hash is stored. Raises AccountError."""
+    if not name.strip() or len(name) > LONGEST_LOGIN or not name.isprintable():
+        raise AccountError(f"a key's name has 1 to {LONGEST_LOGIN} characters that can be printed")
     key, now = f"hf_{secrets.token_urlsafe(32)}", services.clock.now()
     async with services.db.write() as conn:
         await conn.execute(
@@ -203,7 +223,7 @@ async def create_api_key(services: Services, name: str, scopes: list[str]) -> st
                 "id": new_id(now),
                 "key_hash": _hash(key),
                 "name": name,
-                "scopes": scopes,
+                "scopes": [str(scope) for scope in scopes],
                 "created_at": now,
             },
         )

@@ -48,12 +48,12 @@ async def sign_in(
     if _attempts.blocked(key, now):
         problem = "wait"
     else:
+        _attempts.count(key, now)  # before it is checked: many at once are no way around it
         who = await check_password(services, login, password)
         if who is not None:
             _attempts.forget(key)
             target = then if is_ours(then) else home_of(who.role)
             return signed_in_response(request, await open_session(services, who), target)
-        _attempts.count(key, now)
         problem = "wrong"
     return render(request, "sign_in.html", status=401, next=then, problem=problem, login=login)
 
@@ -66,7 +66,7 @@ def signed_in_response(request: Request, token: str, target: str) -> Response:
         token,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=request.app.state.services.settings.base_url.startswith("https:"),
         path="/",
     )
     return response
