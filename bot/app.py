@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from bot.settings import LOOPBACK
 from bot.web import chat, faq, hooks, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
-from bot.web.problem_page import on_http_error
+from bot.web.problem_page import on_http_error, on_invalid
 
 
 class KeptStatic(StaticFiles):
@@ -57,6 +58,7 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
         app.include_router(router)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
     api = create_api()
     api.state.services = services
     app.mount("/api/v1", api)

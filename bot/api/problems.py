@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from bot.safety.redact import redact
+
+LONGEST_FIELD = 80  # characters of a field's place in an answer
 
 
 class ApiError(Exception):
@@ -37,7 +43,23 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     """What is wrong with a request body, field by field, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": ".".join(str(part) for part in item["loc"][1:]), "what": item["msg"]}
+        {"field": _field(item["loc"][1:]), "what": _plain(str(item["msg"]))}
         for item in error.errors()
     ]
     return problem(422, "the request does not fit", errors=errors)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What the framework refuses, such as a path or a method that is not there."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail).lower())
+
+
+def _field(place: Sequence[str | int]) -> str:
+    """Where a value stood. A name that the caller made up may hold anything: cut and redacted."""
+    return _plain(redact(".".join(str(part) for part in place)).text[:LONGEST_FIELD])
+
+
+def _plain(text: str) -> str:
+    """Half of a surrogate pair cannot be written as JSON."""
+    return text.encode(errors="replace").decode()

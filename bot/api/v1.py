@@ -14,8 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
 
-from bot.api.problems import ApiError, on_api_error, on_invalid
+from bot.api.problems import ApiError, on_api_error, on_http_error, on_invalid
 from bot.hours import zone_name
 from bot.outreach.followups import (
     AlreadyStartedError,
@@ -26,10 +27,19 @@ from bot.outreach.followups import (
     start_followup,
     start_links,
 )
-from bot.safety.access import ApiClient, find_api_client
+from bot.safety.access import ApiClient, Scope, find_api_client
+from bot.safety.redact import redact
 from bot.services import Services
 from bot.store.erasure import erase_person
-from bot.store.people import PhoneError, Profile, import_people, normal_phone, show_person
+from bot.store.people import (
+    LOCALE,
+    PhoneError,
+    Profile,
+    import_people,
+    is_printed,
+    normal_phone,
+    show_person,
+)
 from bot.store.statements import insert_new
 from bot.store.tables import audit, followup, idempotency, result
 from bot.web.guard import ServicesOf
@@ -41,21 +51,39 @@ def _zone(value: str) -> str:
     return zone_name(value) if value else ""
 
 
+def _printed(value: str) -> str:
+    if not is_printed(value):
+        raise ValueError("control characters and half characters are not allowed")
+    return value
+
+
+def _public(value: str) -> str:
+    """Raises ValueError if the value holds a secret, such as a whole card or identity number."""
+    found = redact(_printed(value)).found
+    if found:
+        raise ValueError(f"this looks like a secret ({found[0].kind}), which is never stored")
+    return value
+
+
+Printed = Annotated[str, AfterValidator(_printed)]
+Public = Annotated[str, AfterValidator(_public)]
+
+
 class PersonIn(BaseModel):
     """An applicant as the wallet knows them. `reference` is the wallet's own id of the person."""
 
     model_config = ConfigDict(extra="forbid")
 
-    reference: str = Field(min_length=1, max_length=LARGEST_FIELD)
-    name: str = Field(default="", max_length=LARGEST_FIELD)
+    reference: Printed = Field(min_length=1, max_length=LARGEST_FIELD)
+    name: Public = Field(default="", max_length=LARGEST_FIELD)
     phone: str = Field(default="", max_length=32)
     last4: str = Field(default="", pattern=r"^([0-9]{3}[0-9Xx])?$")
-    locale: str = Field(default="", max_length=16)
+    locale: str = Field(default="", max_length=16, pattern=LOCALE)
     zone: Annotated[str, AfterValidator(_zone)] = Field(
         default="", max_length=64, description="IANA time zone"
     )
     region: str = Field(default="", pattern=r"^([A-Z]{2})?$", description="ISO 3166")
-    fields: dict[str, str] = Field(default_factory=dict, max_length=40)
+    fields: dict[Public, Public] = Field(default_factory=dict, max_length=40)
 
 
 class FollowupIn(BaseModel):
@@ -64,7 +92,7 @@ class FollowupIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     script: str = Field(default="preapproval", max_length=64)
-    person: str = Field(default="", max_length=26)
+    person: Printed = Field(default="", max_length=26)
     applicant: PersonIn | None = None
     contact: bool = Field(default=False, description="write first where the channel allows it")
 
@@ -92,6 +120,7 @@ def create_api() -> FastAPI:
     api = FastAPI(title="Huifang", version="1", docs_url=None, redoc_url=None)
     api.add_exception_handler(ApiError, on_api_error)
     api.add_exception_handler(RequestValidationError, on_invalid)
+    api.add_exception_handler(HTTPException, on_http_error)
     api.post("/followups", status_code=201)(create_followup)
     api.get("/followups/{followup_id}")(read_followup)
     api.delete("/followups/{followup_id}", status_code=204)(delete_followup)
@@ -102,7 +131,7 @@ def create_api() -> FastAPI:
     return api
 
 
-def scope(wanted: str) -> Callable[..., Awaitable[ApiClient]]:
+def scope(wanted: Scope) -> Callable[..., Awaitable[ApiClient]]:
     """A dependency: the client of the bearer key, if the key has this scope."""
 
     async def check(request: Request, services: ServicesOf) -> ApiClient:
@@ -118,9 +147,9 @@ def scope(wanted: str) -> Callable[..., Awaitable[ApiClient]]:
     return check
 
 
-WritesFollowups = Annotated[ApiClient, Depends(scope("followups"))]
-WritesPeople = Annotated[ApiClient, Depends(scope("people"))]
-ReadsResults = Annotated[ApiClient, Depends(scope("results"))]
+WritesFollowups = Annotated[ApiClient, Depends(scope(Scope.FOLLOWUPS))]
+WritesPeople = Annotated[ApiClient, Depends(scope(Scope.PEOPLE))]
+ReadsResults = Annotated[ApiClient, Depends(scope(Scope.RESULTS))]
 
 
 async def create_followup(
@@ -218,7 +247,8 @@ async def delete_person(person_id: str, services: ServicesOf, client: WritesPeop
     """Erase a person: the key is dropped, bodies go, counts stay."""
     now = services.clock.now()
     async with services.db.write() as conn:
-        done = await erase_person(conn, services.vault, person_id, now)
+        if not await erase_person(conn, services.vault, person_id, now):
+            raise ApiError(404, "there is no such person")
         await conn.execute(
             insert(audit),
             {
@@ -229,8 +259,6 @@ async def delete_person(person_id: str, services: ServicesOf, client: WritesPeop
                 "data": {},
             },
         )
-    if not done:
-        raise ApiError(404, "there is no such person")
 
 
 async def _applicant(services: Services, body: PersonIn | None) -> str:

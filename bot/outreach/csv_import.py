@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.hours import zone_name
+from bot.safety.redact import redact
 from bot.settings import Settings
-from bot.store.people import PhoneError, Profile, normal_phone
+from bot.store.people import LOCALE, PhoneError, Profile, is_printed, normal_phone
 
 COLUMNS = ("reference", "name", "phone", "last4", "locale", "zone", "region")
 _LAST4 = re.compile(r"[0-9]{3}[0-9Xx]")
 LARGEST = 200  # characters of a value
+LONGEST_LOCALE = 16
+# These have a form of their own, or are the wallet's ids: sixteen digits in a row are no card there.
+_CHECKED = frozenset(COLUMNS) - {"name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,14 @@ def _row_problems(line: int, values: Mapping[str, str], settings: Settings) -> I
     for name, value in values.items():
         if len(value) > LARGEST:
             yield RowProblem(line, name, f"is longer than {LARGEST} characters", "shorten it")
+        if not is_printed(value):
+            yield RowProblem(line, name, "has a control character in it", "write it on one line")
+        if name not in _CHECKED and (secrets := redact(value).found):
+            what = f"looks like a secret ({secrets[0].kind}), which is never stored"
+            yield RowProblem(line, name, what, "leave it out; last4 takes the last four characters")
+    locale = values.get("locale", "")
+    if len(locale) > LONGEST_LOCALE or not re.fullmatch(LOCALE, locale):
+        yield RowProblem(line, "locale", "is no language", "use a tag like zh or en")
     last4 = values.get("last4", "")
     if last4 and not _LAST4.fullmatch(last4):
         fix = "give only the last four characters, never more"

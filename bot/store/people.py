@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,16 @@ from bot.store.vault import PersonKey, Vault
 
 PHONE = "phone"  # scopes of look-up hashes
 REFERENCE = "reference"
+
+
+LOCALE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*)?$"  # a language tag, or nothing
+_UNPRINTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def is_printed(value: str) -> bool:
+    """Whether a value has neither control characters, of which PostgreSQL cannot store NUL, nor
+    half of a character, which no UTF-8 can write."""
+    return _UNPRINTED.search(value) is None
 
 
 class PhoneError(ValueError):

@@ -14,7 +14,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -26,7 +25,7 @@ from bot.pipeline.ingress import OverloadedError
 from bot.safety.throttle import Throttle
 from bot.services import Services
 from bot.store.tables import address, conversation, message, web_session
-from bot.web.guard import ServicesOf
+from bot.web.guard import ServicesOf, netloc
 from bot.web.hooks import read_body
 from bot.web.page import LOCALES, render, viewer_locale
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
@@ -319,7 +318,7 @@ async def _json(request: Request) -> dict[str, Any] | None:
 def _allowed_origin(request: Request, services: Services) -> bool:
     """Whether the page that embeds the chat may: our own, or one that the settings name."""
     origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc == request.headers.get("host"):
+    if origin is None or netloc(origin) == request.headers.get("host", "").casefold():
         return True
     return origin in services.settings.webchat.embed_origins
 

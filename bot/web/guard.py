@@ -27,6 +27,7 @@ _HEADERS = [
 # Answered without a session of ours: platforms sign, the widget and the API bring their own token.
 OPEN_ORIGIN = ("/hooks/", "/w/v1/", "/api/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST_BODY = 4 * 1024 * 1024  # bytes of any request; Meta posts up to 3 MB (CHANNELS 3)
 
 
 class SecurityMiddleware:
@@ -58,21 +59,54 @@ class SecurityMiddleware:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        await self._app(scope, _counted(receive), with_headers)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
         host = headers.get(b"host", b"").decode("latin-1")
-        name = (urlsplit(f"//{host}").hostname or "").casefold()
-        if name not in self._hosts:
+        if host_name(host) not in self._hosts:
             return Response("this host name is not served here\n", 421)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL has no NUL
+            return Response("this address is not well formed\n", 400)
         if scope["method"] in SAFE or scope["path"].startswith(OPEN_ORIGIN):
             return None
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc.casefold() != host.casefold():
+        if origin and netloc(origin) != host.casefold():
             return Response("this request came from another site\n", 403)
         if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
             return Response("this request came from another site\n", 403)
         return None
+
+
+def netloc(url: str) -> str:
+    """Host and port of an address, folded; "" if it is no address ("http://[")."""
+    try:
+        return urlsplit(url).netloc.casefold()
+    except ValueError:
+        return ""
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port; "" if it cannot be read."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").casefold()
+    except ValueError:
+        return ""
+
+
+def _counted(receive: Receive) -> Receive:
+    """The body as it comes, until it is too large: nobody fills our memory, whatever
+    Content-Length says."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_BODY:
+            raise HTTPException(413, "the body is too large")
+        return message
+
+    return counted
 
 
 async def services_of(request: Request) -> Services:  # plain functions would go to a thread

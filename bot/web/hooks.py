@@ -12,11 +12,10 @@ from starlette.routing import Route
 
 from bot.pipeline.ingress import OverloadedError
 from bot.services import Services
+from bot.web.guard import LARGEST_BODY
 from channels.base import Challenge, RawRequest, Reject
 
 log = structlog.get_logger()
-
-LARGEST_BODY = 4 * 1024 * 1024  # bytes; Meta posts up to 3 MB (CHANNELS 3)
 
 
 async def hook(request: Request) -> Response:

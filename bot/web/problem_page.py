@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 from fastapi.exception_handlers import http_exception_handler
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bot.web.guard import current_session
@@ -26,6 +27,14 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         title=title,
         advice=advice,
     )
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """A form or an address that does not fit. What was sent is not repeated: it may be a password."""
+    assert isinstance(error, RequestValidationError)
+    names = sorted({str(item["loc"][-1]) for item in error.errors() if item["loc"][0] != "path"})
+    known = [name for name in names if name.isidentifier() and name.isascii()]
+    return await on_http_error(request, HTTPException(422, f"does not fit: {', '.join(known)}"))
 
 
 def _words(status: int, locale: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.outreach.followups import FollowupError, cancel_followup, start_followup
-from bot.safety.access import create_api_key
+from bot.safety.access import Scope, create_api_key
 from bot.store.erasure import erase_person
 from bot.store.tables import address, conversation, followup, inbox, person
 from channels.message import IncomingKind
@@ -179,7 +179,7 @@ async def test_the_same_request_twice_at_once_starts_one_followup(
     channel.with_caps(business_may_start=True)
     async with open_world(database_url, tmp_path, channel=channel) as world:
         await world.start()
-        key = await create_api_key(world.services, "wallet", ["followups", "people"])
+        key = await create_api_key(world.services, "wallet", [Scope.FOLLOWUPS, Scope.PEOPLE])
         async with served(world.services) as site, aiohttp.ClientSession() as http:
 
             async def post(idempotency: str, script: str = "survey") -> tuple[int, str]:
