@@ -22,6 +22,7 @@ from bot.safety.notices import KIND_OF_MARKER
 
 _LONGEST = 30  # messages looked back at; 24 words and some talk between them
 _NUMBER_MESSAGE = re.compile(r"\D{0,16}?((?:\d[ \-]?){1,12}[xX]?)(?!\d)\D{0,10}")
+_BORN = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dxX]")
 _HEX_MESSAGE = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{8,64})\s*")
 _WORD = re.compile(r"[a-z]+")
 _HANZI = re.compile(r"[\u3400-\u9fff]")
@@ -88,6 +89,8 @@ def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
         view = message.normal.digits
         match = _NUMBER_MESSAGE.fullmatch(view) if len(view) <= 48 else None
         if match is None:
+            if _is_rest_of_id(digits) and _is_code(message.normal):
+                best = SplitFinding(SecretKind.IDENTITY, tuple(parts))
             if not parts or any(c.isdigit() for c in view):
                 break
             continue
@@ -104,6 +107,19 @@ def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
             best = SplitFinding(SecretKind.CARD, tuple(parts))
     if best is not None:
         yield best
+
+
+def _is_code(normal: Normalised) -> bool:
+    """Whether a message was nothing but six digits, which looked like a one-time code."""
+    sign = _last_marker(normal)
+    return KIND_OF_MARKER.get(sign) is SecretKind.ONE_TIME_CODE and (
+        normal.text.strip() == normalise(sign).text
+    )
+
+
+def _is_rest_of_id(digits: str) -> bool:
+    """A resident identity number without its first six digits: a date of birth and four more."""
+    return _BORN.fullmatch(digits) is not None
 
 
 def _words(messages: list[_Message]) -> Iterator[SplitFinding]:

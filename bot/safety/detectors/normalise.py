@@ -49,6 +49,12 @@ _SIMPLIFIED = str.maketrans(
 )
 
 
+# What shows no more than its content: <b>4111</b>%201111.
+_WRAPPED = re.compile(
+    r"</?(?:b|i|u|s|em|strong|span|code|mark|font|wbr)(?: [^<>]{0,80})?>|%20", re.I
+)
+
+
 class _CharTable(dict[str, str]):
     """NFKC of single characters, with every decimal digit of any script as an ASCII digit."""
 
@@ -91,6 +97,10 @@ class Normalised:
 
 def normalise(text: str) -> Normalised:
     """Never raises; linear in the length of `text`."""
+    return _unwrapped(text) if _WRAPPED.search(text) else _normalise(text)
+
+
+def _normalise(text: str) -> Normalised:
     if text.isascii():
         return Normalised(text, text.lower(), text, None)
     pieces = [_PLAIN[char] for char in text]
@@ -99,6 +109,24 @@ def normalise(text: str) -> Normalised:
     if len(plain) != len(text) or "" in pieces:
         origin = [i for i, piece in enumerate(pieces) for _ in piece]
     return Normalised(plain, fold(plain), to_digits(plain), origin)
+
+
+def _unwrapped(text: str) -> Normalised:
+    """The same without the marks of HTML and of addresses that stand between letters and digits."""
+    pieces: list[str] = []
+    origin: list[int] = []
+    last = 0
+    for match in _WRAPPED.finditer(text):
+        between = match.start()
+        plain = " " if match.group() == "%20" else ""
+        pieces += (text[last:between], plain)
+        origin += (*range(last, between), *([between] if plain else ()))
+        last = match.end()
+    pieces.append(text[last:])
+    origin += range(last, len(text))
+    inner = _normalise("".join(pieces))
+    places = origin if inner.origin is None else [origin[i] for i in inner.origin]
+    return Normalised(inner.text, inner.words, inner.digits, places)
 
 
 def fold(text: str) -> str:

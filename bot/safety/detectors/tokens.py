@@ -10,7 +10,7 @@ from bot.safety.detectors.normalise import Normalised
 
 # The shapes are those of Yelp/detect-secrets' plugins and of the services' own pages.
 _SHAPES = re.compile(
-    r"(?<![0-9A-Za-z_\-])(?:"
+    r"(?:(?<![0-9A-Za-z_\-])|(?<=/bot))(?:"  # Telegram's API writes /botTOKEN/
     r"\d{8,10}:[0-9A-Za-z_-]{35}(?![0-9A-Za-z_-])"  # Telegram bot
     r"|xox[abeoprs]-[0-9A-Za-z-]{10,200}|xapp-[0-9A-Za-z-]{10,200}"  # Slack
     r"|(?:AC|SK)[0-9a-f]{32}(?![0-9a-zA-Z])"  # Twilio

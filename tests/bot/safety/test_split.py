@@ -118,3 +118,15 @@ def test_a_password_announced_in_the_message_before_is_removed(
 def test_redact_removes_the_last_piece_by_itself() -> None:
     context = RedactionContext(locale="en", recent=("4111", "1111", "1111"))
     assert redact("1111", context).text == "[removed: card number]"
+
+
+@pytest.mark.parametrize("locale", ["zh", "en"])
+def test_the_rest_of_an_identity_number_goes_after_its_first_six_digits_looked_like_a_code(
+    locale: str,
+) -> None:
+    code = marker(SecretKind.ONE_TIME_CODE, locale)
+    assert parts((code, "19491231"), "002X") == [("identity", [(1, "19491231"), (2, "002X")])]
+    assert parts((code,), "19491231002X") == [("identity", [(1, "19491231002X")])]
+    assert parts((code,), "19491231") == []
+    assert parts(("hello",), "19491231002X") == []
+    assert parts((f"it was {code}",), "19491231002X") == []
