@@ -20,12 +20,17 @@ from dialogs.intents import CorrectDetails, Detected, Intent, LanguageDetails, L
 from dialogs.replies.date import read_date
 from dialogs.script import HandoffReason
 from dialogs.state import Asked, AskedKind, FollowupOutcome, Status
-from dialogs.texts import phrase_locales, say_moment
+from dialogs.texts import phrase, phrase_locales, say_moment
 from dialogs.turn import Turn, ask_again, read_context
 from dialogs.walk import finish, hand_off
 
 REPEAT_WITHIN = timedelta(minutes=5)  # the same article again: offer a person instead
 EVENING, NOON = time(19), time(12)
+PARTS_OF_DAY = (
+    (re.compile(r"晚|夜|\b(?:evening|tonight|night)\b", re.IGNORECASE), EVENING),
+    (re.compile(r"下午|\bafternoon\b", re.IGNORECASE), time(15)),
+    (re.compile(r"早|上午|\bmorning\b", re.IGNORECASE), time(9, 30)),
+)
 STRONG = {
     Intent.DISTRESS: HandoffReason.DISTRESS,
     Intent.FRAUD: HandoffReason.FRAUD_REPORT,
@@ -35,16 +40,17 @@ STRONG = {
 _QUESTION = re.compile(
     r"[?？]|吗|呢[。!！]?$|么[。!！]?$|怎么|怎樣|怎么样|如何|为什么|為什麼|为啥|什么|什麼|多少|多久|几天|哪里|哪裡|哪儿|哪个|"
     r"能不能|可不可以|可以.{0,12}吗|是不是|有没有|会不会|啥|咋"
-    r"|\b(how|what|when|where|why|which|who|can|could|do|does|did|is|are|will|would|should|may)\b",
+    r"|\b(?:how|what|when|where|why|which|who)\b"
+    r"|(?:^|[,.;!]\s*|\b(?:but|and|so|or|also) )"
+    r"(?:can|could|do|does|did|is|are|will|would|should|may) (?:i|you|we|they|it|he|she|the|there|this|that|my|your|a|an)\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[。！!；;\n]+|[.?？](?=\s|$|[\u4e00-\u9fff])")
-_PLAIN_QUESTION = re.compile(
-    r"[?？]\s*$|[吗嗎呢][。!！]?$|^(?:请问|請問|怎么|怎樣|如何|为什么|為什麼|什么时候|什麼時候|多久|哪里|哪裡)"
-    r"|^(?:how (?:do|does|can|much|many|long|often|high|about)|what(?:'s| is| are| about)|when|where|who|can (?:i|you|we)|could you|do (?:i|you)|does|is there|are there|will (?:i|you|it|there))\b",
+_PROPOSAL = re.compile(
+    r"(?:能不能|能否|可不可以|可以|是不是|是否)[^，。？?]{0,8}?(?:加|增|出|做|改|支持|推出|优化|提供|开放|降|减)"
+    r"|希望|建议|\b(?:how|what) about\b|\bwhy (?:not|don't you)\b"
+    r"|\b(?:can|could|would) you (?:please )?(?:add|make|build|offer|support|bring|lower|reduce|include)\b",
     re.IGNORECASE,
 )
-LONGEST_QUESTION = 200  # characters; more is a story
 _WHY = re.compile(
     r"^\W*(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|what for|why|how come)\W*$"
     r"|(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|凭啥).{0,6}(?:要|问|問|需要|提供|告诉|告訴|给|填|核对|核實|验证|知道)"
@@ -52,6 +58,7 @@ _WHY = re.compile(
     r"|\b(?:why|what for|how come)\b.{0,20}\b(?:ask|asking|need|want|know|tell|give|share|answer|necessary|required|that|this)\b",
     re.IGNORECASE,
 )
+NEAR_ENOUGH = 0.2  # the score from which words that are no question may still mean an article
 RULE = 0.82  # the score of a wish from which a rule saw it, and not the detector's model
 LONGEST_WHY = 60  # characters; more is another question
 _OUTRIGHT = re.compile(
@@ -68,18 +75,9 @@ def looks_like_question(text: str) -> bool:
     return _QUESTION.search(text) is not None
 
 
-def split_question(text: str) -> tuple[str, str]:
-    """What is said in a text, and the plain question at its end; "" for what is not there."""
-    text = text.strip()
-    cuts = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() < len(text)]
-    last = cuts[-1] if cuts else 0
-    question = text[last:].strip()
-    if len(question) > LONGEST_QUESTION or _PLAIN_QUESTION.search(question) is None:
-        return text, ""
-    before = text[:last].strip()
-    if _PLAIN_QUESTION.search(before):
-        return ("", text) if len(text) <= LONGEST_QUESTION else (text, "")
-    return before, question
+def is_proposal(text: str) -> bool:
+    """A wish in the form of a question: "how about a widget?" is a suggestion, not a question."""
+    return _PROPOSAL.search(text) is not None
 
 
 def text_locale(text: str, locale: str) -> str:
@@ -87,6 +85,17 @@ def text_locale(text: str, locale: str) -> str:
     if _HAN.search(text):
         return "zh"
     return "en" if _LATIN.search(text) and locale == "zh" else locale
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a text is written in letters of languages that nobody here speaks."""
+    letters = [char for char in text if char.isalpha()]
+    return bool(letters) and not any(char.isascii() or _HAN.match(char) for char in letters)
+
+
+def says_something(text: str) -> bool:
+    """Whether a text is more than a word or two: "withdrawals are slow", and not "twice"."""
+    return len(_HAN.findall(text)) >= 5 or len(_LATIN.findall(text)) >= 3
 
 
 def worth_a_guess(text: str) -> bool:
@@ -118,8 +127,10 @@ def take_intent(turn: Turn, intents: tuple[Detected, ...], text: str) -> bool:
         match found.intent, found.details:
             case Intent.LANGUAGE, LanguageDetails(target=locale):
                 change_language(turn, locale)
-            case Intent.LATER, LaterDetails(when=when):
+            case Intent.LATER, LaterDetails(when=when) if when:
                 later(turn, when)
+            case Intent.LATER, _ if looks_like_question(found.rest):
+                continue  # "hold on, how much is a withdrawal?" is no wish to stop
             case Intent.LATER, _:
                 later(turn, "")
             case Intent.REPEAT, _:
@@ -144,9 +155,9 @@ def repeat(turn: Turn) -> None:
 
 def change_language(turn: Turn, locale: str) -> None:
     """Go on in another language, with the pending question asked again in it."""
-    possible = [name for name in turn.script.locales if name in phrase_locales()]
+    possible = _possible_languages(turn)
     if locale not in possible:
-        turn.tell("language_unknown", languages=", ".join(possible))
+        turn.tell("language_unknown", languages=languages(turn))
     elif locale == turn.state.locale:
         turn.tell("language_same")
     else:
@@ -156,22 +167,44 @@ def change_language(turn: Turn, locale: str) -> None:
     ask_again(turn, progress=True)
 
 
+def languages(turn: Turn) -> str:
+    """The languages of this conversation, each by its own name."""
+    comma = "、" if turn.state.locale == "zh" else ", "
+    return comma.join(phrase("language_name", name, {}) for name in _possible_languages(turn))
+
+
+def _possible_languages(turn: Turn) -> list[str]:
+    return [name for name in turn.script.locales if name in phrase_locales()]
+
+
 def later(turn: Turn, when: str) -> None:
     """Come back when it suits: at the moment the person named, else ask for one."""
     if turn.state.status is Status.ENDED or not turn.waits:
         turn.tell("nothing_pending")
         return
     if when:
-        moment = read_date(when, read_context(turn)).value
-        if moment is not None:
-            clock = moment.time or NOON
-            at = datetime.combine(moment.date, clock, turn.context.now.tzinfo)
-            if at > turn.context.now:
-                come_back(turn, at)
-                return
+        at = named_moment(turn, when)
+        if at is not None:
+            come_back(turn, at)
+            return
     labels = [turn.phrase(key) for key in ("later_hour", "later_evening", "later_tomorrow")]
     asked = Asked(AskedKind.LATER, turn.state.step, ["hour", "evening", "tomorrow"])
     turn.offer(turn.phrase("later_when"), asked, labels)
+
+
+def named_moment(turn: Turn, text: str) -> datetime | None:
+    """The moment to come that somebody named, aware, in the person's zone; None if there is none.
+    Of a part of the day its usual hour is taken: "this evening" is no noon."""
+    now = turn.context.now
+    moment = read_date(text, read_context(turn)).value
+    usual = next((clock for words, clock in PARTS_OF_DAY if words.search(text)), None)
+    if moment is not None:
+        at = datetime.combine(moment.date, moment.time or usual or NOON, now.tzinfo)
+    elif usual is not None:
+        at = datetime.combine(now.date(), usual, now.tzinfo)
+    else:
+        return None
+    return at if at > now else None
 
 
 def later_moment(turn: Turn, choice: str) -> datetime:
@@ -233,19 +266,33 @@ def start_again(turn: Turn) -> None:
 def answer_question(turn: Turn, text: str) -> bool:
     """Answer from the knowledge base and return to the pending question; False if it is no
     question for the knowledge base, or a person who knows more is awaited."""
+    if answer_known(turn, text):
+        return True
+    if not looks_like_question(text) or turn.context.mode is not Mode.BOT:
+        return False
+    turn.effect(Abstained(text))
+    offer_person(turn, "abstain", HandoffReason.KB_MISS)
+    return_to_question(turn)
+    return True
+
+
+def answer_known(turn: Turn, text: str) -> bool:
+    """Answer from the knowledge base, or ask which article is meant; False if it has nothing."""
     decision = turn.context.faq.find(text, text_locale(text, turn.state.locale))
     match decision.decision:
         case FaqDecision.ANSWER if decision.articles:
             give_article(turn, decision.articles[0], text)
-        case FaqDecision.CLARIFY if decision.articles:
+        case FaqDecision.CLARIFY if _worth_asking(decision.articles, text):
             _clarify(turn, decision.articles, text)
-        case _ if looks_like_question(text) and turn.context.mode is Mode.BOT:
-            turn.effect(Abstained(text))
-            offer_person(turn, "abstain", HandoffReason.KB_MISS)
         case _:
             return False
     return_to_question(turn)
     return True
+
+
+def _worth_asking(articles: tuple[FaqArticle, ...], text: str) -> bool:
+    """Whether "which one do you mean?" makes sense: nobody who says hello means an article."""
+    return bool(articles) and (looks_like_question(text) or articles[0].score >= NEAR_ENOUGH)
 
 
 def explain_why(turn: Turn, text: str) -> bool:

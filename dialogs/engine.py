@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from channels.text import fold
 from dialogs.answers import read_answer
 from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
 from dialogs.context import Context, Mode
@@ -66,6 +67,8 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
                 begin(turn)
         case Opened():
             _opened(turn)
+        case Said() if not fold(event.text).text.strip():
+            _sent(turn, Sent("blank"))
         case Said():
             said(turn, event)
         case Tapped():
@@ -94,8 +97,8 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
 
 
 def _long_gap(turn: Turn) -> bool:
-    last = turn.state.last_at
-    if not last or turn.context.mode is not Mode.BOT:
+    last = max(turn.state.last_at, turn.state.introduced_at)
+    if not turn.state.last_at or turn.context.mode is not Mode.BOT:
         return False
     return turn.context.now - datetime.fromisoformat(last) >= LONG_GAP
 
@@ -133,6 +136,7 @@ def _due(turn: Turn, event: Due) -> None:
         if state.status is Status.PAUSED:
             resume(turn)
             turn.tell("resume")
+            state.introduced_at = turn.context.now.isoformat()
             ask_again(turn, progress=True)
             schedule_reminder(turn)
         return
@@ -141,7 +145,11 @@ def _due(turn: Turn, event: Due) -> None:
         return
     state.reminders += 1
     turn.effect(Reminded(state.step))
-    turn.say(turn.text(remind.text) if remind.text else turn.phrase("reminder"))
+    if remind.text:
+        turn.say(turn.text(remind.text))
+    else:
+        turn.tell("reminder")
+        state.introduced_at = turn.context.now.isoformat()
     ask_again(turn)
     schedule_reminder(turn)
 
@@ -177,7 +185,7 @@ def _sent(turn: Turn, event: Sent) -> None:
     if turn.context.mode is not Mode.BOT:
         turn.effect(Muted())
         return
-    key = event.media if event.media in ("voice", "sticker", "image") else "other"
+    key = event.media if event.media in ("voice", "sticker", "image", "blank") else "other"
     if event.media in ("audio", "video"):
         key = "voice" if event.media == "audio" else "image"
     turn.tell(f"media_{key}")

@@ -166,7 +166,7 @@ _ONLY_FOR = {
     "minimum": (AskKind.NUMBER,),
     "maximum": (AskKind.NUMBER,),
     "attempts": (AskKind.IDENTITY,),
-    "candid": (AskKind.TEXT,),
+    "candid": (AskKind.TEXT, AskKind.CHOICE, AskKind.RATING),
 }
 
 

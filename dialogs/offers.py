@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from channels.text import fold
-from dialogs.asides import NOON, come_back
+from dialogs.asides import come_back, named_moment
 from dialogs.events import Tapped
 from dialogs.replies.choice import read_choice
-from dialogs.replies.date import read_date
 from dialogs.replies.yes_no import read_yes_no
 from dialogs.state import Asked, AskedKind
 from dialogs.taps import tapped
@@ -24,21 +21,16 @@ def said_to_offer(turn: Turn, text: str) -> bool:
     asked = turn.state.asked.get(str(serial))
     if asked is None or len(text) > LONGEST or asked.data.get("used"):
         return False
-    if asked.kind is AskedKind.LATER and _named_a_time(turn, asked, text):
-        return True
     index = _chosen(turn, asked, text)
     if index is None:
-        return False
+        return asked.kind is AskedKind.LATER and _named_a_time(turn, asked, text)
     tapped(turn, Tapped(serial, index))
     return True
 
 
 def _named_a_time(turn: Turn, asked: Asked, text: str) -> bool:
-    moment = read_date(text, read_context(turn)).value
-    if moment is None or not turn.waits:
-        return False
-    at = datetime.combine(moment.date, moment.time or NOON, turn.context.now.tzinfo)
-    if at <= turn.context.now:
+    at = named_moment(turn, text)
+    if at is None or not turn.waits:
         return False
     asked.data["used"] = True
     come_back(turn, at)

@@ -94,6 +94,7 @@ class State:
     articles: dict[str, str] = field(default_factory=dict)  # article answered with → when
     offers: list[str] = field(default_factory=list)
     last_at: str = ""  # when the person last did something
+    introduced_at: str = ""  # when a reminder last said that it is an automated assistant
 
     def copy(self) -> State:
         """A state that shares nothing changeable with this one."""

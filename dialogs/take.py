@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from dialogs.answers import matches_identity
+from dialogs.answers import matches_identity, read_answer
 from dialogs.asides import (
     RULE,
     STRONG,
     answer_question,
     hand_off_if_strong,
     is_criticism,
+    languages,
     looks_like_question,
+    says_something,
     take_intent,
     worth_a_guess,
 )
-from dialogs.effects import IdentityChecked, Recorded
+from dialogs.effects import IdentityChecked, Recorded, Schedule
 from dialogs.intents import Detected, Intent
 from dialogs.script import END, AskKind, HandoffReason
 from dialogs.turn import Turn, ask_again, show_question
@@ -23,6 +26,10 @@ from dialogs.walk import enter, hand_off, record
 
 MISSES_BEFORE_HANDOFF = 3
 SHORTEST_COMMENT = 4  # characters; less is a filler word
+_ONLY_WRONG = re.compile(
+    r"(?:错|錯|不对|不對|有误|有誤|不准)(?:了|的)?\W*$|\b(?:wrong|incorrect|not right|misspelled)\W*$",
+    re.IGNORECASE,
+)
 
 
 def take_answer(turn: Turn, value: Any, rest: str, intents: tuple[Detected, ...] = ()) -> None:
@@ -68,10 +75,13 @@ def _hear_rest(turn: Turn, rest: str, locale: str, step_id: str) -> None:
     asked_next = turn.messages[-1:] if turn.waits else []
     before = turn.messages[:-1] if asked_next else turn.messages[:]
     least = 0.0 if worth_a_guess(rest) else RULE
+    candid = bool(step_id) and turn.script.steps[step_id].candid
     intents = tuple(
         found
         for found in turn.context.detect_intents(rest, locale)
-        if found.intent not in (Intent.CORRECT, Intent.STOP) and found.score >= least
+        if found.intent not in (Intent.CORRECT, Intent.STOP)
+        and found.score >= least
+        and not (candid and is_criticism(found))
     )
     turn.messages.clear()
     if not take_intent(turn, intents, rest):
@@ -79,12 +89,43 @@ def _hear_rest(turn: Turn, rest: str, locale: str, step_id: str) -> None:
         answered = looks_like_question(rest) and answer_question(turn, rest)
         if not answered:
             turn.messages[:] = [*before, *asked_next]
-            _keep_comment(turn, step_id, rest)
+            value = _answer_to_what_follows(turn, step_id, rest)
+            if value is None:
+                _keep_comment(turn, step_id, rest)
+            else:
+                _answer_at_once(turn, value)
             return
     same_language = turn.state.locale == locale
     if turn.messages and turn.messages[-1].question and asked_next and same_language:
         turn.messages[-1:] = asked_next
     turn.messages[:0] = before
+
+
+def _answer_to_what_follows(turn: Turn, step_id: str, rest: str) -> Any:
+    """What `rest` answers to the question that a branch led to, None if nothing: "no, my name is
+    Clark" needs no "what should be corrected?", and "3, withdrawals are slow" no "what is wrong?".
+    """
+    step = turn.script.steps[step_id] if step_id else None
+    if step is None or not turn.waits or turn.state.step not in step.branches.values():
+        return None
+    if turn.step.ask is AskKind.CHOICE:
+        return read_answer(turn, turn.step, rest).value
+    if turn.step.ask is not AskKind.TEXT or not says_something(rest):
+        return None
+    again = read_answer(turn, step, rest)  # "4, pretty good" says the same twice
+    read = again.value is not None or again.candidates
+    said_twice = read and 2 * len(again.evidence) > len(rest)
+    return None if said_twice or _ONLY_WRONG.search(rest) else rest
+
+
+def _answer_at_once(turn: Turn, value: Any) -> None:
+    """Take an answer to the question that would have been asked now."""
+    asked = turn.state.pending
+    turn.messages[:] = [m for m in turn.messages if m.serial != asked]
+    turn.effects[:] = [
+        e for e in turn.effects if not (isinstance(e, Schedule) and e.serial == asked)
+    ]
+    take_answer(turn, value, "")
 
 
 def hear_first_words(turn: Turn, text: str) -> None:
@@ -126,7 +167,7 @@ def miss(turn: Turn, problem: str) -> None:
     if state.misses >= MISSES_BEFORE_HANDOFF:
         hand_off(turn, HandoffReason.NOT_UNDERSTOOD)
         return
-    sorry = turn.phrase(problem or "sorry_not_understood")
+    sorry = turn.phrase(problem or "sorry_not_understood", languages=languages(turn))
     hint = turn.phrase(f"retry_{turn.step.ask}", scale=turn.step.scale)
     if state.misses == 1:
         show_question(turn, f"{sorry}{turn.space}{hint}")

@@ -100,8 +100,7 @@ def say_moment(moment: datetime, now: datetime, locale: str) -> str:
     clock = format_time(moment, "HH:mm", locale=locale)
     if days in (0, 1):
         return phrases(locale)["today_at" if days == 0 else "tomorrow_at"].replace("{time}", clock)
-    pattern = {"zh": "M月d日EEE HH:mm"}.get(locale, "EEE, d MMM, HH:mm")
-    return format_datetime(moment, pattern, locale=locale)
+    return format_datetime(moment, phrases(locale)["on_day_at"], locale=locale)
 
 
 def text_names(template: str) -> tuple[str, ...]:

@@ -87,8 +87,9 @@ def withdraw(turn: Turn, step_id: str) -> None:
         turn.effect(Withdrawn(name, step_id))
 
 
-def hand_off(turn: Turn, reason: HandoffReason) -> None:
-    """Give the conversation to a person and say what happens next and when."""
+def hand_off(turn: Turn, reason: HandoffReason, words: str = "") -> None:
+    """Give the conversation to a person and say what happens next and when; `words` is the phrase
+    for it, where that of the reason does not suit."""
     turn.state.handed_off = True
     turn.state.waiting_told = False
     turn.state.misses = 0
@@ -100,7 +101,7 @@ def hand_off(turn: Turn, reason: HandoffReason) -> None:
     else:
         when = say_moment(duty.opens_at.astimezone(now.tzinfo), now, turn.state.locale)
         then = turn.phrase("next_closed", when=when)
-    turn.say(f"{turn.phrase(f'handoff_{reason}')}\n{then}")
+    turn.say(f"{turn.phrase(words or f'handoff_{reason}')}\n{then}")
     turn.effect(HandOff(reason))
 
 
@@ -125,7 +126,7 @@ def _speak(turn: Turn, step_id: str, step: Step) -> bool:
     if step.handoff is None:
         return True
     turn.state.resume_at = step.next or END
-    hand_off(turn, step.handoff)
+    hand_off(turn, step.handoff, "handoff_of_script")  # the step itself has said how sorry we are
     return False
 
 

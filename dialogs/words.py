@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from channels.text import fold
@@ -9,15 +10,17 @@ from dialogs.answers import read_answer, say_value
 from dialogs.asides import (
     RULE,
     STRONG,
+    answer_known,
     answer_question,
     ask_stop,
     explain_why,
     hand_off_if_strong,
     is_criticism,
+    is_foreign,
+    is_proposal,
     looks_like_question,
     offer_start,
     resume,
-    split_question,
     start_again,
     stop,
     take_intent,
@@ -25,6 +28,7 @@ from dialogs.asides import (
 )
 from dialogs.context import Mode
 from dialogs.corrections import correct_by_edit, corrects_another
+from dialogs.courtesy import Courtesy, read_courtesy
 from dialogs.effects import Muted
 from dialogs.events import Said
 from dialogs.intents import Detected, Intent, is_ambiguous_stop, is_start_word
@@ -36,10 +40,14 @@ from dialogs.script import AskKind, Step
 from dialogs.state import Asked, AskedKind, Status
 from dialogs.take import hear_first_words, miss, take_answer
 from dialogs.taps import picked
-from dialogs.turn import DONE, Turn, question_labels, read_context
+from dialogs.turn import DONE, Turn, ask_again, question_labels, read_context
 from dialogs.walk import begin
 
 _WORDED = (AskKind.CHOICE, AskKind.CHOICES, AskKind.RATING)
+_JOINS = re.compile(
+    r"但|不过|不過|可是|只是|然后|還有|还有|另外|顺便|(?:but|and|so|also|by the way)\b", re.I
+)
+_ENDS_CLAUSE = ",，.。;；:：!！?？、…~～—-\n"
 SURE = 0.7  # the score of a wish from which a guess is a good one
 LONGEST_TEXT = 4000  # characters of one message that are read; the rest is dropped and said so
 
@@ -65,9 +73,29 @@ def said(turn: Turn, event: Said) -> None:
     elif turn.state.status is Status.NEW:
         _said_first(turn, text, intents)
     elif not (
-        take_intent(turn, intents, text) or said_to_offer(turn, text) or answer_question(turn, text)
+        take_intent(turn, intents, text)
+        or said_to_offer(turn, text)
+        or be_courteous(turn, text)
+        or answer_question(turn, text)
     ):
         turn.tell("after_end" if turn.state.status is Status.ENDED else "nothing_pending")
+
+
+def be_courteous(turn: Turn, text: str) -> bool:
+    """Return a greeting or thanks; False if it is neither. It spends no retry, and who answers an
+    optional question with thanks has nothing to say to it."""
+    courtesy = read_courtesy(text)
+    if courtesy is None:
+        return False
+    if not turn.waits:
+        turn.tell(courtesy)
+        if courtesy is Courtesy.HELLO:
+            turn.tell("nothing_pending")
+    elif courtesy is Courtesy.THANKS and turn.step.optional:
+        take_answer(turn, None, "")
+    else:
+        ask_again(turn, before=turn.phrase(courtesy))
+    return True
 
 
 def _said_first(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
@@ -116,7 +144,7 @@ def _said_to_question(turn: Turn, text: str, intents: tuple[Detected, ...]) -> N
     reading = _by_number(turn, text, read_answer(turn, step, text))
     intents = _beside_answer(step, reading, intents)
     if reading.value is not None:
-        take_answer(turn, reading.value, reading.rest, intents)
+        take_answer(turn, reading.value, _beside_yes_or_no(step, text, reading.rest), intents)
     elif len(reading.candidates) > 1:
         _which_one(turn, reading)
     elif take_intent(turn, intents, text):
@@ -125,8 +153,13 @@ def _said_to_question(turn: Turn, text: str, intents: tuple[Detected, ...]) -> N
         take_answer(turn, None, "")
     elif reading.problem:
         miss(turn, reading.problem)
-    elif not (said_to_offer(turn, text) or explain_why(turn, text) or answer_question(turn, text)):
-        miss(turn, "")
+    elif not (
+        said_to_offer(turn, text)
+        or explain_why(turn, text)
+        or be_courteous(turn, text)
+        or answer_question(turn, text)
+    ):
+        miss(turn, "language_unknown" if is_foreign(text) else "")
 
 
 def _beside_answer(
@@ -143,7 +176,21 @@ def _beside_answer(
     outside = [i for i in intents if i.evidence not in reading.evidence]
     if step.ask is AskKind.RATING:
         outside = [i for i in intents if i in outside or i.intent is not Intent.COMPLAINT]
+    if step.candid:
+        outside = [i for i in outside if not is_criticism(i)]
     return tuple(outside)
+
+
+def _beside_yes_or_no(step: Step, text: str, rest: str) -> str:
+    """What is left beside a yes or no, from the next clause on: of "not solved, the money is
+    missing" the "solved" alone would be the contrary of what was said."""
+    if step.ask is not AskKind.YES_NO or not rest or _JOINS.match(rest):
+        return rest
+    before = text[: max(text.find(rest), 0)].rstrip()
+    if not before or before[-1] in _ENDS_CLAUSE:
+        return rest
+    cut = next((at for at, char in enumerate(rest) if char in _ENDS_CLAUSE), len(rest))
+    return rest[cut:].strip(_ENDS_CLAUSE + " ")
 
 
 def _by_number(turn: Turn, text: str, reading: Reading[Any]) -> Reading[Any]:
@@ -188,16 +235,18 @@ def _said_freely(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
         return
     if intents and take_intent(turn, intents, text):
         return
-    if explain_why(turn, text):
+    if explain_why(turn, text) or be_courteous(turn, text):
         return
-    answer, question = split_question(text)
-    if question and not answer and answer_question(turn, question):
-        return
-    value = read_answer(turn, turn.step, answer or text).value
-    if value is None:
+    reading = read_answer(turn, turn.step, text)
+    question = reading.rest
+    if turn.step.candid and is_proposal(question):
+        take_answer(turn, text, "")
+    elif reading.value is not None:
+        take_answer(turn, reading.value, question)
+    elif not question:
         miss(turn, "")
-    else:
-        take_answer(turn, value, question if answer else "")
+    elif not answer_known(turn, question):  # what we cannot answer is written down
+        take_answer(turn, question, question)
 
 
 def _is_answer(step: Step, text: str, found: Detected) -> bool:

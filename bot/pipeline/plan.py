@@ -159,12 +159,17 @@ def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: Re
     )
     step = advance(conversation.script, conversation.state, event, context_for(conversation, mode))
     conversation.state = step.state
-    by_person = row.kind in FROM_PERSON or row.kind in (InboxKind.STOP, InboxKind.GIVEN_BACK)
-    cause = Cause.REPLY if by_person else Cause.PROACTIVE
+    cause = Cause.REPLY if _by_person(row, event) else Cause.PROACTIVE
     sent = [Outbound(message, cause) for message in step.messages]
     plan.outbound.extend(sent)
     for effect in step.effects:
         _apply(plan, effect, sent)
+
+
+def _by_person(row: InboxRow, event: Event) -> bool:
+    """Whether the person caused it; so did who said when to come back."""
+    appointment = isinstance(event, Due) and event.kind is TimerKind.RESUME
+    return appointment or row.kind in (*FROM_PERSON, InboxKind.STOP, InboxKind.GIVEN_BACK)
 
 
 def _apply(plan: Plan, effect: Effect, sent: list[Outbound]) -> None:

@@ -111,7 +111,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
     [
         (21, "今天19:05", "today at 19:05"),
         (22, "明天19:05", "tomorrow at 19:05"),
-        (25, "11月25日周三 19:05", "Wed, 25 Nov, 19:05"),
+        (25, "11月25日（周三）19:05", "on Wed, 25 Nov at 19:05"),
     ],
 )
 def test_a_moment_is_said_as_people_say_it(day: int, zh: str, en: str) -> None:
