@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from bot.safety.access import Role, User, create_user
+from bot.safety.access import AccountError, Role, User, create_user
 from bot.samples import PEOPLE
 from bot.services import Services
 from bot.store.people import import_people
@@ -25,20 +25,36 @@ async def sample_person(services: Services, key: str) -> str:
     return found.id
 
 
-async def _sample_user(role: Role, name: str, services: Services) -> User:
-    """The account of a role; its password is random and known to nobody."""
-    login = f"demo-{role}"
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Somebody whom the demo signs in without a password."""
+
+    role: Role
+    name: str
+
+
+SAMPLE_USERS = {
+    "agent": Sample(Role.SUPERVISOR, "Lin Yue 林悦"),
+    "editor": Sample(Role.EDITOR, "Chen Mo 陈墨"),
+    "admin": Sample(Role.ADMIN, "Zhao Yi 赵一"),
+}
+
+
+async def sample_user(services: Services, key: str) -> User:
+    """The account of a sample; its password is random and known to nobody."""
+    sample = SAMPLE_USERS[key]
+    login = f"demo-{sample.role}"
+    found = await _account(services, login)
+    if found is None:
+        with suppress(AccountError):  # made meanwhile, by another click
+            password = secrets.token_urlsafe(24)
+            await create_user(services, login, sample.name, password, sample.role, "")
+        found = await _account(services, login)
+    assert found is not None
+    return found
+
+
+async def _account(services: Services, login: str) -> User | None:
     async with services.db.read() as conn:
         row = (await conn.execute(select(user).where(user.c.login == login))).first()
-    if row is not None:
-        return User(row.id, row.login, row.name, Role(row.role), "")
-    password = secrets.token_urlsafe(24)
-    user_id = await create_user(services, login, name, password, role, "")
-    return User(user_id, login, name, role, "")
-
-
-SAMPLE_USERS: dict[str, Callable[[Services], Awaitable[User]]] = {
-    "agent": partial(_sample_user, Role.SUPERVISOR, "Lin Yue 林悦"),
-    "editor": partial(_sample_user, Role.EDITOR, "Chen Mo 陈墨"),
-    "admin": partial(_sample_user, Role.ADMIN, "Admin"),
-}
+    return User(row.id, row.login, row.name, Role(row.role), "") if row else None

@@ -8,12 +8,15 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy import func, select
 
-from bot.demo import SAMPLE_USERS, sample_person
+from bot.demo import SAMPLE_USERS, sample_person, sample_user
+from bot.desk.labels import CaseStatus
 from bot.outreach.followups import StartLink, start_followup
 from bot.safety.access import open_session
 from bot.samples import PEOPLE
 from bot.services import Services
+from bot.store.tables import case, followup
 from bot.web.chat import ACCOUNT
 from bot.web.guard import ServicesOf, current_session
 from bot.web.page import render
@@ -21,6 +24,7 @@ from bot.web.sign_in import home_of, signed_in_response
 
 router = APIRouter()
 SCRIPT = "preapproval"
+SHOWN = ("wang", "emma")  # the sample people of the page: one for each language
 PLACES = ("/desk", "/faq", "/results")
 
 
@@ -32,14 +36,27 @@ async def page(request: Request, services: ServicesOf) -> Response:
         target = home_of(session.user.role) if session else "/sign-in"
         return RedirectResponse(target, 303)
     others = [name for name in services.channels if name != ACCOUNT]
+    waiting, followups = await _figures(services)
     return render(
         request,
         "start.html",
         session=session,
-        people=PEOPLE,
+        people={key: PEOPLE[key] for key in SHOWN},
+        samples=SAMPLE_USERS,
         channels=others,
         channel_name=channel_name,
+        waiting=waiting,
+        followups=followups,
+        articles=len({article.id for article in services.knowledge.articles}),
     )
+
+
+async def _figures(services: Services) -> tuple[int, int]:
+    """How many cases wait for a person, and how many follow-ups there are."""
+    waiting = select(func.count()).select_from(case).where(case.c.status == CaseStatus.QUEUED)
+    followups = select(func.count()).select_from(followup)
+    async with services.db.read() as conn:
+        return await conn.scalar(waiting) or 0, await conn.scalar(followups) or 0
 
 
 def channel_name(account: str) -> str:
@@ -67,7 +84,12 @@ async def links(person: str, request: Request, services: ServicesOf) -> Response
     ready = {ACCOUNT, *(link.account for link in made)}
     waiting = [account for account in services.channels if account not in ready]
     return render(
-        request, "start_links.html", codes=codes, waiting=waiting, channel_name=channel_name
+        request,
+        "start_links.html",
+        person=PEOPLE[person],
+        codes=codes,
+        waiting=waiting,
+        channel_name=channel_name,
     )
 
 
@@ -79,7 +101,7 @@ async def enter(
     _only_demo(request)
     if role not in SAMPLE_USERS:
         raise HTTPException(404, "there is no such sample")
-    who = await SAMPLE_USERS[role](services)
+    who = await sample_user(services, role)
     target = to if to in PLACES else home_of(who.role)
     return signed_in_response(request, await open_session(services, who), target)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
@@ -46,6 +49,61 @@ async def test_first_page_speaks_the_language_of_the_browser(
         page = await answer.text()
         assert sentence in page
         assert 'action="/demo/chat/wang"' in page
+
+
+@on_site
+async def test_first_page_says_how_many_wait_and_as_whom_one_goes_in(tmp_path: Path) -> None:
+    async with (
+        open_site(tmp_path, demo=True, accounts=False, worker=True) as site,
+        site.browser() as browser,
+    ):
+        empty = await text_of(browser, "/")
+        await complain(browser)
+        page = await text_of(browser, "/")
+    assert "waiting</span>" not in empty
+    assert "1 waiting</span>" in page
+    assert "1 follow-up</span>" in page
+    assert "as Lin Yue 林悦, agent" in page
+    assert "last four digits 1234" in page
+
+
+async def text_of(browser: aiohttp.ClientSession, path: str) -> str:
+    async with browser.get(path) as answer:
+        return await answer.text()
+
+
+async def complain(browser: aiohttp.ClientSession) -> None:
+    """Open the chat of a sample person, and complain; at the end the case is there."""
+    async with browser.post("/demo/chat/wang", allow_redirects=False) as answer:
+        query = parse_qs(urlsplit(answer.headers["location"]).query)
+    async with browser.post("/w/v1/session", json={"start": query["start"][0]}) as answer:
+        bearer = {"authorization": f"Bearer {(await answer.json())['token']}"}
+    message = {"client_id": "complaint", "text": "我要投诉"}
+    async with browser.post("/w/v1/messages", json=message, headers=bearer) as answer:
+        assert answer.status == 202
+    async with browser.get("/w/v1/events", headers=bearer) as feed:
+        async for line in feed.content:
+            if b"complaint" in line:
+                return
+
+
+@on_site
+async def test_sign_in_page_of_the_demo_leads_back_to_the_samples(demo: Site) -> None:
+    async with demo.browser() as browser, browser.get("/sign-in") as answer:
+        page = await answer.text()
+    assert "choose a sample on the first page" in page
+    assert "huifang admin create" not in page
+
+
+@on_site
+async def test_one_sample_signs_in_twice_at_once(tmp_path: Path) -> None:
+    async with open_site(tmp_path, demo=True, accounts=False) as site, site.browser() as browser:
+
+        async def enter() -> int:
+            async with browser.post("/demo/sign-in/agent", allow_redirects=False) as answer:
+                return answer.status
+
+        assert await asyncio.gather(*(enter() for _ in range(4))) == [303] * 4
 
 
 @on_site
@@ -124,6 +182,8 @@ async def test_channel_with_links_shows_one_and_its_code(demo: Site) -> None:
             async with browser.post("/demo/links/wang") as answer:
                 page = await answer.text()
                 assert "https://t.example/chat?start=" in page
+                assert "王芳 is pre-approved" in page
+                assert "Last four digits: 1234" in page
                 assert "<svg" in page
     finally:
         del channels["telegram:main"]
