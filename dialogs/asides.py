@@ -155,8 +155,7 @@ def repeat(turn: Turn) -> None:
 
 def change_language(turn: Turn, locale: str) -> None:
     """Go on in another language, with the pending question asked again in it."""
-    possible = _possible_languages(turn)
-    if locale not in possible:
+    if locale not in _possible_languages(turn):
         turn.tell("language_unknown", languages=languages(turn))
     elif locale == turn.state.locale:
         turn.tell("language_same")
@@ -164,7 +163,17 @@ def change_language(turn: Turn, locale: str) -> None:
         turn.state.locale = locale
         turn.effect(LocaleChanged(locale))
         turn.tell("language_changed")
-    ask_again(turn, progress=True)
+    if turn.context.mode is Mode.BOT:
+        ask_again(turn, progress=True)
+
+
+def switch_language(turn: Turn, intents: tuple[Detected, ...]) -> bool:
+    """Change the language if that was asked for; False if it was not."""
+    for found in intents:
+        if isinstance(found.details, LanguageDetails):
+            change_language(turn, found.details.target)
+            return True
+    return False
 
 
 def languages(turn: Turn) -> str:

@@ -23,6 +23,7 @@ from dialogs.asides import (
     resume,
     start_again,
     stop,
+    switch_language,
     take_intent,
     worth_a_guess,
 )
@@ -125,6 +126,8 @@ def _about_stopping(turn: Turn, text: str, intents: tuple[Detected, ...]) -> boo
 def _said_while_waiting(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     """A person is awaited: questions are answered, the script stands still."""
     queued = turn.context.mode is Mode.QUEUED
+    if queued and switch_language(turn, intents):
+        return
     if queued and not intents and looks_like_question(text) and answer_question(turn, text):
         return
     if queued and not turn.state.waiting_told:
@@ -149,8 +152,11 @@ def _said_to_question(turn: Turn, text: str, intents: tuple[Detected, ...]) -> N
         _which_one(turn, reading)
     elif take_intent(turn, intents, text):
         pass
-    elif reading.problem == Problem.SKIPPED or _wants_to_skip(turn, text):
-        take_answer(turn, None, "")
+    elif reading.problem == Problem.SKIPPED or _skips(turn, text):
+        if step.optional:
+            take_answer(turn, None, "")
+        else:
+            miss(turn, "needed")
     elif reading.problem:
         miss(turn, reading.problem)
     elif not (
@@ -225,7 +231,7 @@ def _said_freely(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     """A question for free text: wishes and questions come first, what is left is the answer."""
     if corrects_another(turn, text, intents):
         return
-    if _wants_to_skip(turn, text):
+    if _skips(turn, text):
         take_answer(turn, None, "")
         return
     intents = tuple(found for found in intents if not _is_answer(turn.step, text, found))
@@ -264,12 +270,8 @@ def _is_answer(step: Step, text: str, found: Detected) -> bool:
             return False
 
 
-def _wants_to_skip(turn: Turn, text: str) -> bool:
-    step = turn.step
-    if not step.optional and step.ask is not AskKind.TEXT:
-        return False
-    context = read_context(turn)
-    return read_free_text(text, context).problem == "skipped"
+def _skips(turn: Turn, text: str) -> bool:
+    return read_free_text(text, read_context(turn)).problem == Problem.SKIPPED
 
 
 def _which_one(turn: Turn, reading: Reading[Any]) -> None:
