@@ -16,10 +16,11 @@ from bot.reports import pages as results
 from bot.runtime import Runtime
 from bot.services import Services
 from bot.settings import LOOPBACK
+from bot.store.database import AWAY
 from bot.web import chat, faq, hooks, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
-from bot.web.problem_page import on_http_error, on_invalid
+from bot.web.problem_page import on_database_away, on_http_error, on_invalid
 
 
 class KeptStatic(StaticFiles):
@@ -59,6 +60,8 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
     app.add_exception_handler(SignInNeeded, _to_sign_in)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    for away in AWAY:
+        app.add_exception_handler(away, on_database_away)
     api = create_api()
     api.state.services = services
     app.mount("/api/v1", api)

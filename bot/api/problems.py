@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bot.safety.redact import redact
 
+log = structlog.get_logger()
 LONGEST_FIELD = 80  # characters of a field's place in an answer
 
 
@@ -53,6 +55,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """What the framework refuses, such as a path or a method that is not there."""
     assert isinstance(error, HTTPException)
     return problem(error.status_code, str(error.detail).lower())
+
+
+async def on_database_away(request: Request, error: Exception) -> Response:
+    """The database is locked, full or cannot be reached."""
+    log.error("database_away", error=type(error).__name__)
+    return problem(503, "busy", "nothing was changed; try again in a moment")
 
 
 def _field(place: Sequence[str | int]) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
-from bot.api.problems import ApiError, on_api_error, on_http_error, on_invalid
+from bot.api.problems import ApiError, on_api_error, on_database_away, on_http_error, on_invalid
 from bot.hours import zone_name
 from bot.outreach.followups import (
     AlreadyStartedError,
@@ -30,6 +30,7 @@ from bot.outreach.followups import (
 from bot.safety.access import ApiClient, Scope, find_api_client
 from bot.safety.redact import redact
 from bot.services import Services
+from bot.store.database import AWAY
 from bot.store.erasure import erase_person
 from bot.store.people import (
     LOCALE,
@@ -121,6 +122,8 @@ def create_api() -> FastAPI:
     api.add_exception_handler(ApiError, on_api_error)
     api.add_exception_handler(RequestValidationError, on_invalid)
     api.add_exception_handler(HTTPException, on_http_error)
+    for away in AWAY:
+        api.add_exception_handler(away, on_database_away)
     api.post("/followups", status_code=201)(create_followup)
     api.get("/followups/{followup_id}")(read_followup)
     api.delete("/followups/{followup_id}", status_code=204)(delete_followup)

@@ -12,6 +12,7 @@ from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Control
+from bot.safety.redact import redact
 from bot.store.columns import Sealed
 from bot.store.ids import new_id
 from bot.store.statements import chunks, execute_many, insert_new
@@ -213,7 +214,7 @@ async def _create(
                 "account": account,
                 "value": keys[owner].seal(sender.address.value),
                 "value_hash": value_hash,
-                "name": keys[owner].seal(sender.name) if sender.name else None,
+                "name": keys[owner].seal(redact(sender.name).text) if sender.name else None,
                 "bound_at": None if address_id in provisional else now,
             }
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _ASYNC_DRIVERS = {
@@ -23,6 +24,14 @@ _BUSY_MS = 30_000  # how long a writer waits for another process's write transac
 _SCRUB_MS = 1_000
 _CONNECT_S = 10
 _FIX = "Check HUIFANG_DATABASE_URL (database_url)"
+
+# What a query raises where the database is locked, full or away: nothing of it was kept.
+AWAY: tuple[type[Exception], ...] = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    ConnectionError,
+)
 
 
 class DatabaseError(Exception):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from yarl import URL
 
 from bot.safety.access import Role, Scope, User, create_api_key, create_user, open_session
 from bot.safety.access import find_session as session_of
-from bot.store.tables import audit, person
+from bot.store.tables import address, audit, person
 from bot.web.guard import COOKIE, LARGEST_BODY
+from channels.message import IncomingKind
 from tests.bot.pipeline.harness import World, open_world
 from tests.bot.pipeline.server import served
 
@@ -143,6 +146,31 @@ async def test_an_applicant_with_a_secret_or_a_control_character_is_refused(
     async with attacker.world.services.db.read() as conn:
         known = await conn.scalar(select(func.count()).select_from(person))
     assert known == 0
+
+
+async def test_a_database_that_is_away_is_told_so_and_no_error_of_ours(
+    attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> Any:
+        raise OperationalError("BEGIN", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(type(attacker.world.services.db), "write", gone)
+    monkeypatch.setattr(type(attacker.world.services.db), "read", gone)
+    for headers in ({}, {"accept": "text/html"}):
+        path = "/desk" if headers else "/faq"
+        assert (await attacker.send("GET", path, {**attacker.cookie, **headers}))[0] == 503
+    assert (await attacker.send("GET", "/api/v1/people/x", attacker.bearer))[0] == 503
+    assert (await attacker.send("POST", "/w/v1/session", data=b"{}"))[0] == 503
+
+
+async def test_a_secret_in_a_display_name_is_not_kept(attacker: Attacker) -> None:
+    world = attacker.world
+    incoming = world.incoming(IncomingKind.TEXT, text="hello")
+    await world.accept(replace(incoming, name=f"Li {CARD}"))
+    place = await world.row(address)
+    async with world.services.db.read() as conn:
+        keys = await world.services.vault.keys(conn, [place.person_id])
+    assert keys[place.person_id].open(place.name) == "Li ［已隐去：银行卡号］"
 
 
 async def test_half_a_character_as_a_name_is_refused(attacker: Attacker) -> None:
