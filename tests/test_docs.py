@@ -80,7 +80,7 @@ def test_command_that_is_not_there_is_noticed(line: str) -> None:
 
 def test_commands_are_found_in_the_readme() -> None:
     found = set(command_lines(READMES[0]))
-    assert "script check dialogs/scripts/quick_thanks.yaml" in found
+    assert "script check my-scripts/quick_thanks.yaml" in found
     assert any(line.startswith("admin api-key back-office") for line in found)
 
 
