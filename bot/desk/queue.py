@@ -150,11 +150,13 @@ def _cases(who: User, tab: Tab) -> Any:
 
 
 async def _last_messages(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Any]:
-    """The newest public text of each conversation."""
+    """The newest text of each conversation that a human wrote: the bot's "a colleague will take this
+    up" under every line would tell nobody apart. Of silence, the bot's."""
     if not ids:
         return {}
+    by_people = sql_case((message.c.author != str(Author.BOT), message.c.id))
     newest = (
-        select(func.max(message.c.id))
+        select(func.coalesce(func.max(by_people), func.max(message.c.id)))
         .where(
             message.c.conversation_id.in_(set(ids)),
             message.c.author.in_([str(Author.PERSON), str(Author.BOT), str(Author.AGENT)]),

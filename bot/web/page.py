@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel.dates import format_datetime, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
@@ -23,6 +23,7 @@ from bot.safety.access import Permission, Session
 
 LOCALES = ("zh", "en")
 LOCALE_COOKIE = "huifang_locale"
+ZONE_COOKIE = "huifang_zone"  # written by app.js, as only the browser knows it
 STATIC = Path(__file__).parent / "static"
 _TRANSLATIONS = Path(__file__).parent / "translations"
 
@@ -93,6 +94,17 @@ def viewer_locale(request: Request, session: Session | None = None) -> str:
     return "en"
 
 
+def viewer_zone(request: Request) -> ZoneInfo:
+    """The zone in which times are shown: the browser's if it said so, else the company's."""
+    given = request.cookies.get(ZONE_COOKIE, "")
+    return ZoneInfo(given if given in _zones() else request.app.state.services.settings.zone)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def render(
     request: Request,
     template: str,
@@ -118,7 +130,7 @@ def render_text(
     words = translations(locale)
     services = request.app.state.services
     now = services.clock.now()
-    zone = ZoneInfo(services.settings.zone)
+    zone = viewer_zone(request)
     names = {
         "_": words.gettext,
         "gettext": words.gettext,

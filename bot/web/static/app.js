@@ -6,6 +6,9 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (csrf) event.detail.headers["X-CSRF-Token"] = csrf;
 });
 
+// Times are shown in the viewer's zone; the next page knows it from this.
+document.cookie = `huifang_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
+
 /** Show a short notice; it goes by itself after `ms`. `action` is {label, run} for an undo. Returns
  * a function that takes it away. */
 window.huifang = window.huifang || {};
