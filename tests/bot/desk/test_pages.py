@@ -241,3 +241,16 @@ async def test_a_secret_of_an_agent_is_neither_sent_nor_kept(
         assert "4111" not in answer.text
         assert "[removed: card number], thanks" in answer.text
     assert len(await world.rows(message)) == before
+
+
+@pytest.mark.parametrize(
+    ("cookie", "shown"),
+    [("", "12:00"), ("Europe/London", "04:00"), ("Mars/Phobos", "12:00"), ("../etc", "12:00")],
+)
+async def test_times_are_in_the_viewers_zone(
+    world: World, client: Client, cookie: str, shown: str
+) -> None:
+    case_id = await world.case()
+    client.http.cookies.set("huifang_zone", cookie, domain="127.0.0.1")
+    page = (await client.get(f"/desk/cases/{case_id}?lang=zh")).text
+    assert f">{shown}</time>" in page

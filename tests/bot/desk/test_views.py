@@ -64,6 +64,15 @@ async def test_line_tells_the_last_words_and_whether_an_answer_is_owed(world: Wo
     assert (line.preview, line.owed, line.group) == ("谢谢 请快一点", True, Group.MINE)
 
 
+async def test_waiting_line_shows_what_the_person_said_and_not_the_bots_answer(
+    world: World,
+) -> None:
+    ann = await world.agent("ann")
+    await world.case("wang")
+    line = (await load_queue(world.services, ann, Tab.INBOX)).lines[0]
+    assert (line.preview_by, line.owed) == (Author.PERSON, True)
+
+
 async def test_case_has_reason_summary_answers_progress_and_transcript(world: World) -> None:
     ann = await world.agent("ann")
     await world.chat("wang", "1234", "是", "否", "等待太久", "等了五天", "2")
