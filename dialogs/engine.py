@@ -58,8 +58,8 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
     """
     turn = Turn(script, state.copy(), context)
     after_gap = False
-    if isinstance(event, (Said, Tapped, Sent, Redacted, Opened)):
-        after_gap = not isinstance(event, Opened) and _long_gap(turn)
+    if isinstance(event, (Said, Tapped, Sent, Redacted)):  # opening a chat is no reply
+        after_gap = _long_gap(turn)
         turn.state.last_at = context.now.isoformat()
     match event:
         case Begin():
@@ -111,8 +111,10 @@ def _opened(turn: Turn) -> None:
         turn.effect(Muted())
     elif state.status is Status.NEW:
         begin(turn)
+        state.introduced_at = turn.context.now.isoformat()
     elif turn.waits:
         resume(turn)
+        state.introduced_at = turn.context.now.isoformat()
         hello = f"{turn.phrase('welcome_back')}{turn.space}{turn.phrase('automated_again')}"
         turn.say(hello)
         ask_again(turn, progress=True)

@@ -93,7 +93,7 @@ class State:
     offer_last: bool = False  # whether they were the last thing said, so that words mean them
     articles: dict[str, str] = field(default_factory=dict)  # article answered with → when
     offers: list[str] = field(default_factory=list)
-    last_at: str = ""  # when the person last did something
+    last_at: str = ""  # when the person last wrote or tapped
     introduced_at: str = ""  # when a reminder last said that it is an automated assistant
 
     def copy(self) -> State:
