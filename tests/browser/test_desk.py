@@ -237,6 +237,25 @@ async def test_stale_reply_shows_the_message_and_one_more_key_sends(
         await expect(chat.locator("huifang-chat .agent .bubble")).to_contain_text("Hello Emma")
 
 
+async def test_line_is_live_as_soon_as_it_is_drawn(browser: Browser, site: Site) -> None:
+    """Not a plain link for a moment, which would load the whole page and lose the keys typed on."""
+    click = """() => {
+        window.stayed = true;
+        document.addEventListener("htmx:afterSwap", function press({ detail }) {
+            const line = document.querySelector("#queue .line");
+            if (detail.target.id !== "queue" || !line) return;
+            document.removeEventListener("htmx:afterSwap", press);
+            queueMicrotask(() => line.click());
+        });
+    }"""
+    async with desk(browser, site) as page:
+        await expect(page.locator("#queue .line")).to_have_count(0)
+        await page.evaluate(click)
+        async with person(browser, site, "emma", "complaint!"):
+            await expect(page.locator("#transcript")).to_be_visible()
+            assert await page.evaluate("window.stayed")
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_desk_is_accessible_and_fits(
