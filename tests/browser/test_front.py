@@ -17,6 +17,13 @@ pytestmark = pytest.mark.browser
 
 FRONT = ("/", "/sign-in")
 FAQ = ("/faq?show={}", "/faq/lost-phone?show={}", "/faq/gaps", "/faq/no-such-article")
+SMALLEST_TEXT = """() => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), sizes = [];
+    while (walk.nextNode())
+        if (walk.currentNode.data.trim())
+            sizes.push(parseFloat(getComputedStyle(walk.currentNode.parentElement).fontSize));
+    return Math.min(...sizes);
+}"""  # in pixels
 LOOKS = [
     (locale, theme, width)
     for locale in ("zh-CN", "en")
@@ -71,13 +78,14 @@ async def open_faq(page: Page) -> None:
 
 
 async def assert_fine(page: Page, what: str) -> None:
-    """No WCAG A or AA problem that axe can find, and nothing wider than the screen."""
+    """No WCAG A or AA problem that axe can find, nothing wider than the screen, nothing too small."""
     found = await Axe().run(
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     )
     assert found.violations_count == 0, f"{what}: {found.generate_report()}"
     wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wider <= 0, f"{what} is {wider} px wider than the screen"
+    assert await page.evaluate(SMALLEST_TEXT) >= 12, what
 
 
 @pytest.mark.parametrize(("locale", "theme", "width"), LOOKS)
