@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -9,6 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from bot.safety import access
 from bot.safety.access import SESSION_IDLE, Role
 from bot.store.tables import user
 from bot.web.guard import COOKIE
@@ -121,6 +124,47 @@ async def test_ninth_wrong_password_waits_and_the_right_one_with_it(site: Site) 
         assert await attempt(PASSWORD, "the-admin") == "in"
         site.clock.advance(timedelta(minutes=5, seconds=1))
         assert await attempt(PASSWORD) == "in"
+
+
+@on_site
+async def test_guesses_at_the_same_instant_are_counted_each(site: Site) -> None:
+    async with site.browser() as browser:
+
+        async def guess() -> str:
+            form = {"login": "guessed-at", "password": "guess"}
+            async with browser.post("/sign-in", data=form) as answer:
+                return await answer.text()
+
+        pages = await asyncio.gather(*(guess() for _ in range(12)))
+    assert sum("is not right" in page for page in pages) == 8
+    assert sum("Too many attempts" in page for page in pages) == 4
+
+
+@on_site
+async def test_checking_a_password_holds_nobody_else_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(access._PASSWORDS, "verify", lambda given, kept: answered.wait(20))
+    form = {"login": "the-agent", "password": PASSWORD}
+    async with site.browser() as slow, site.browser() as other:
+        signing_in = asyncio.ensure_future(slow.post("/sign-in", data=form, allow_redirects=False))
+        async with other.get("/sign-in") as answer:
+            assert answer.status == 200
+        answered.set()
+        assert (await signing_in).status == 303
+
+
+@pytest.mark.parametrize("form", [{"login": "x"}, {"login": "x" * 200, "password": "open sesame"}])
+@on_site
+async def test_form_that_does_not_fit_is_a_page_and_repeats_nothing(
+    site: Site, form: dict[str, str]
+) -> None:
+    async with site.browser() as browser, browser.post("/sign-in", data=form) as answer:
+        page = await answer.text()
+    assert (answer.status, answer.content_type) == (422, "text/html")
+    assert "That did not work" in page
+    assert not any(value in page for value in ("xxx", "sesame"))
 
 
 @on_site
