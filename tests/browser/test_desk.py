@@ -237,6 +237,23 @@ async def test_stale_reply_shows_the_message_and_one_more_key_sends(
         await expect(chat.locator("huifang-chat .agent .bubble")).to_contain_text("Hello Emma")
 
 
+async def test_open_case_stays_marked_in_a_list_that_was_asked_for_before(
+    browser: Browser, site: Site
+) -> None:
+    async with desk(browser, site) as page, person(browser, site, "emma", "complaint!"):
+        line = page.locator("#queue .line")
+        await expect(line).to_have_count(1)
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await page.route("**/desk/queue?*", lambda route: held.put_nowait(route))
+        await page.evaluate("htmx.trigger('#queue', 'refresh')")
+        late = await asyncio.wait_for(held.get(), 30)
+        await line.click()
+        await expect(page.locator("#transcript")).to_be_visible()
+        drawn = await late.fetch()
+        await late.fulfill(response=drawn, body=(await drawn.text()).replace("complaint!", "late"))
+        await expect(line.filter(has_text="late")).to_have_attribute("aria-current", "true")
+
+
 async def test_line_is_live_as_soon_as_it_is_drawn(browser: Browser, site: Site) -> None:
     """Not a plain link for a moment, which would load the whole page and lose the keys typed on."""
     click = """() => {

@@ -62,6 +62,7 @@
     const queue = find("#queue");
     if (queue.dataset.top) queue.querySelector(".scroll").scrollTop = Number(queue.dataset.top);
     if (queue.dataset.focus) document.getElementById(queue.dataset.focus)?.focus({ preventScroll: true });
+    markOpen(); // the list may have been asked for before the case was opened
     countWaiting();
   }
   function afterTranscript() {
