@@ -89,6 +89,20 @@ class DutyHours(BaseModel):
         description='dates with hours of their own, such as {"2027-01-01": []}',
     )
 
+    @classmethod
+    def always(cls) -> DutyHours:
+        """Day and night, all week."""
+        day = (Interval(0, _MINUTES_A_DAY),)
+        return cls(
+            monday=day,
+            tuesday=day,
+            wednesday=day,
+            thursday=day,
+            friday=day,
+            saturday=day,
+            sunday=day,
+        )
+
     def intervals(self, day: date) -> tuple[Interval, ...]:
         """The intervals of a local calendar day, in order; empty if nobody is on duty."""
         if day in self.exceptions:

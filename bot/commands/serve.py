@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from bot.commands.base import ProblemError, UsageError, run
+from bot.hours import DutyHours
 from bot.settings import LOOPBACK, Settings
 
 
@@ -33,7 +34,10 @@ def demo(
     folder = Path("data/demo")
     if reset and folder.exists():
         shutil.rmtree(folder)
-    settings = Settings.load().model_copy(
+    settings = Settings.load()
+    # Whoever tries it out at night is the agent too, and there.
+    duty = settings.duty if "duty" in settings.model_fields_set else DutyHours.always()
+    settings = settings.model_copy(
         update={
             "data_dir": folder,
             "database_url": f"sqlite+aiosqlite:///{folder.resolve()}/demo.db",
@@ -41,6 +45,7 @@ def demo(
             "host": "127.0.0.1",
             "port": port,
             "public_url": None,
+            "duty": duty,
         }
     )
     run(_serve(settings, ProcessRole.ALL, demo=True))

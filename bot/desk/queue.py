@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.desk.labels import CaseStatus
 from bot.desk.summary import shortened
+from bot.desk.transcript import text_of
 from bot.pipeline.flow import Author
 from bot.safety.access import Permission, User
 from bot.services import Services
@@ -180,7 +181,7 @@ def _line(
     preview = ""
     if key is not None and last is not None and last["body"]:
         body = orjson.loads(key.open(last["body"]))
-        preview = shortened(str(body.get("text") or body.get("label") or ""), LONGEST_PREVIEW)
+        preview = shortened(text_of(body) or str(body.get("label") or ""), LONGEST_PREVIEW)
     by = Author(last["author"]) if last is not None else None
     said_at = last["at"] if last is not None else row["opened_at"]
     since = {Group.WAITING: row["opened_at"], Group.ENDED: row["ended_at"]}.get(group, said_at)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping, select
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.desk.labels import Delivered, delivered
 from bot.pipeline.flow import Author, SendStatus
+from bot.store.masks import mask_digits
 from bot.store.tables import message, outbox, record, user
 from bot.store.vault import PersonKey
 
@@ -74,6 +77,12 @@ async def load_transcript(
     return tuple(_with_turns(_merged(messages, events)))
 
 
+def text_of(body: Mapping[str, Any]) -> str:
+    """The words of a message as agents see them; what answered the identity check is masked."""
+    text = str(body.get("text") or "")
+    return mask_digits(text) if body.get("personal") else text
+
+
 def _merged(messages: list[Entry], events: list[Entry]) -> list[Entry]:
     """Messages stay in the order of their ids, whatever the clocks of the processes say; an event
     stands after the messages of its moment."""
@@ -96,7 +105,7 @@ def _entry(row: RowMapping, key: PersonKey) -> Entry:
         id=row["id"],
         author=Author(row["author"]),
         by=str(body.get("by", "")),
-        text=str(body.get("text") or ""),
+        text=text_of(body),
         label=str(body.get("label") or ""),
         options=tuple(str(option["label"]) for option in body.get("options", ())),
         media=tuple(str(kind) for kind in body.get("media", ())),

@@ -138,7 +138,7 @@ def collect(batch: Batch, plan: Plan) -> None:
 
 def _shown(body: Row) -> Row:
     """What the transcript keeps of an inbound row: nothing that only the platform needs."""
-    kept = ("text", "label", "media", "redacted", "message_id", "client_id")
+    kept = ("text", "label", "media", "redacted", "personal", "message_id", "client_id")
     return {key: body[key] for key in kept if body.get(key)}
 
 

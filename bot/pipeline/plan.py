@@ -12,6 +12,7 @@ import structlog
 
 from bot.pipeline.flow import FROM_PERSON, Author, Cause, Control, InboxKind
 from bot.pipeline.secrets import RecentText, clean, expectation, notice_for, without_pieces
+from bot.safety.redact import Expectation
 from channels.message import MediaKind
 from dialogs.context import Context, Mode
 from dialogs.effects import (
@@ -244,6 +245,8 @@ def _said(plan: Plan, payload: dict[str, Any], *, edited: bool) -> Event:
     text = str(payload.get("text", ""))
     kinds = [str(kind) for kind in payload.get("redacted", [])]
     expects = expectation(conversation.script, conversation.state)
+    if expects is Expectation.DIGITS_LAST4:
+        payload["personal"] = True  # agents see it masked
     before = [item.text.strip() for item in conversation.recent]
     cleaned = clean(text, conversation.locale, expects, conversation.recent)
     if cleaned.kinds:

@@ -24,6 +24,16 @@ def mask_all(value: str) -> str:
     return DOT * len(regex.findall(r"\X", value))
 
 
+_NUMERALS = regex.compile(
+    r"[\p{Nd}][\p{Nd}\s-]{2,}[XxＸ]?|[〇零一二三四五六七八九两幺壹贰叁肆伍陆柒捌玖]{3,}"
+)
+
+
+def mask_digits(text: str) -> str:
+    """A text with its numbers of three digits and more hidden: "it is 1234" → "it is ••••"."""
+    return _NUMERALS.sub(lambda number: mask_all(number[0]), text)
+
+
 def _head(word: str, kept: int) -> str:
     clusters = regex.findall(r"\X", word)
     return "".join(clusters[:kept]) + DOT * max(1, len(clusters) - kept)

@@ -127,6 +127,7 @@ async def test_desk_32_no_page_contains_a_telephone_number_or_document_digits(
         assert answer.headers["cache-control"] == "no-store"
         for secret in (phone, phone.removeprefix("+86"), phone[-8:]):
             assert secret.lstrip("+") not in plain
+        assert ">1234" not in plain, "what answered the identity check is masked"
     side = (await client.get(f"/desk/cases/{case_id}")).text.partition("<aside")[2]
     assert "••••••••••••00" in side
     assert "1234" not in side

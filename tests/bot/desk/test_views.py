@@ -92,7 +92,7 @@ async def test_case_has_reason_summary_answers_progress_and_transcript(world: Wo
     assert ("遇到的困难", "等待太久") in [(a.label, a.value) for a in in_chinese.answers]
     assert in_chinese.summary[0] == "给我们打了 2 分（满分 5 分）。"
     said = [entry.text for entry in shown.entries if entry.author is Author.PERSON]
-    assert said == ["1234", "是", "否", "等待太久", "等了五天", "2"]
+    assert said == ["••••", "是", "否", "等待太久", "等了五天", "2"]
     assert shown.entries[0].happening is Happening.OPENED
     assert shown.entries[-1].happening is Happening.HANDOFF
     assert shown.person.phone == "••••••••••••00"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.store.masks import mask_all, mask_name, mask_value
+from bot.store.masks import mask_all, mask_digits, mask_name, mask_value
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,22 @@ def test_a_name_shows_the_first_character_of_each_word(name: str, shown: str) ->
 )
 def test_a_value_shows_its_last_characters_at_most_a_quarter(value: str, shown: str) -> None:
     assert mask_value(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1234", "••••"),
+        ("it is 123X, thanks", "it is ••••, thanks"),
+        ("尾号是 12 34", "尾号是 •••••"),
+        ("１２３４", "••••"),
+        ("一二三四", "••••"),
+        ("I have 2 cards", "I have 2 cards"),
+        ("您好", "您好"),
+    ],
+)
+def test_numbers_of_three_digits_and_more_are_hidden(text: str, shown: str) -> None:
+    assert mask_digits(text) == shown
 
 
 @given(st.text(alphabet="0123456789abcXYZ张三", min_size=1))
