@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,10 @@ import orjson
 import segno
 import typer
 
-from bot.commands.base import PROBLEM, ProblemError, run, services
+from bot.commands.base import PROBLEM, ProblemError, UsageError, run, services
 from bot.outreach.csv_import import read_people
-from bot.outreach.followups import Started, start_followup
+from bot.outreach.followups import FollowupError, Started, start_followup
+from bot.services import Services
 from bot.store.erasure import erase_person
 from bot.store.people import find_by_reference, import_people, show_person
 
@@ -31,6 +33,9 @@ def import_file(
 
     async def work() -> None:
         async with services() as it:
+            if start and start not in it.scripts.names:
+                known = ", ".join(it.scripts.names)
+                raise UsageError(f"there is no script '{start}'; there are {known}")
             people = read_people(file.read_bytes(), it.settings)
             for problem in people.problems:
                 typer.echo(f"{file}: {problem}", err=True)
@@ -49,11 +54,22 @@ def import_file(
             if hidden:
                 typer.echo(f"{hidden} were erased at their wish and are not contacted.")
             if start:
-                for one in brought:
-                    if not one.suppressed:
-                        _print(await start_followup(it, one.id, start, source="csv", contact=True))
+                await _start_all(it, [one.id for one in brought if not one.suppressed], start)
 
     run(work())
+
+
+async def _start_all(it: Services, person_ids: Sequence[str], script: str) -> None:
+    """Start for each; one who cannot be written to does not keep the others from it."""
+    refused = 0
+    for person_id in person_ids:
+        try:
+            _print(await start_followup(it, person_id, script, source="csv", contact=True))
+        except FollowupError as error:
+            refused += 1
+            typer.echo(f"person {person_id}: {error}", err=True)
+    if refused:
+        raise ProblemError(f"{refused} follow-up(s) were not started, see above")
 
 
 @people_app.command()
@@ -63,10 +79,8 @@ def show(person: Annotated[str, typer.Argument(help="id, or the wallet's referen
     async def work() -> None:
         async with services() as it:
             async with it.db.read() as conn:
-                found = await show_person(conn, it.vault, person)
-                if found is None:
-                    other = await find_by_reference(conn, it.vault, person)
-                    found = await show_person(conn, it.vault, other) if other else None
+                known = await find_by_reference(conn, it.vault, person)
+                found = await show_person(conn, it.vault, known or person)
             if found is None:
                 raise ProblemError(f"there is no person '{person}'")
             _json(found)
@@ -76,7 +90,7 @@ def show(person: Annotated[str, typer.Argument(help="id, or the wallet's referen
 
 @people_app.command()
 def erase(
-    person: Annotated[str, typer.Argument(help="id")],
+    person: Annotated[str, typer.Argument(help="id, or the wallet's reference")],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Erase a person for good: the key is dropped, bodies go, counts stay."""
@@ -86,7 +100,8 @@ def erase(
     async def work() -> None:
         async with services() as it:
             async with it.db.write() as conn:
-                done = await erase_person(conn, it.vault, person, it.clock.now())
+                known = await find_by_reference(conn, it.vault, person)
+                done = await erase_person(conn, it.vault, known or person, it.clock.now())
             if not done:
                 raise ProblemError(f"there is no person '{person}', or it was erased before")
             typer.echo("Erased.")

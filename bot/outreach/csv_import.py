@@ -43,7 +43,8 @@ class People:
 
 
 def read_people(data: bytes, settings: Settings) -> People:
-    """Read a CSV file: UTF-8 (with or without BOM) or GB18030, a heading, one applicant a row.
+    """Read a CSV file: UTF-8 (with or without BOM) or GB18030; commas, semicolons or tabs between
+    the values; a heading, one applicant a row.
 
     Columns: reference (needed), name, phone, last4, locale, zone, region; any other column becomes
     a field for texts. Empty values take the settings' defaults.
@@ -55,15 +56,49 @@ def read_people(data: bytes, settings: Settings) -> People:
             text = data.decode("gb18030")
         except UnicodeDecodeError:
             return People((), (RowProblem(1, "file", "is no text", "save it as CSV, UTF-8"),))
-    rows = csv.reader(io.StringIO(text, newline=""))
-    heading = [name.strip() for name in next(rows, [])]
+    try:
+        return _read_rows(_numbered(text), settings)
+    except _BrokenRowError as broken:
+        what = "a quote is not closed, or something stands behind it"
+        fix = 'close it; write a quote inside a value twice: ""'
+        return People((), (RowProblem(broken.line, "row", what, fix),))
+
+
+class _BrokenRowError(Exception):
+    """From here on the file cannot be cut into rows; `line` is where the broken one begins."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the line where it begins: a value in quotes may go over several. Raises
+    _BrokenRowError."""
+    heading = text.partition("\n")[0]
+    # Excel writes what is usual where it runs: commas, semicolons or tabs.
+    rows = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(",;\t", key=heading.count), strict=True
+    )
+    while True:
+        line = rows.line_num + 1
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise _BrokenRowError(line) from None
+        yield line, cells
+
+
+def _read_rows(rows: Iterator[tuple[int, list[str]]], settings: Settings) -> People:
+    heading = [name.strip() for name in next(rows, (1, []))[1]]
     found = list(_heading_problems(heading))
     if found:
         return People((), tuple(found))
     profiles: list[Profile] = []
     seen: dict[str, int] = {}
-    for cells in rows:
-        line = rows.line_num
+    for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(heading):
@@ -86,7 +121,7 @@ def _heading_problems(heading: list[str]) -> Iterator[RowProblem]:
     if "reference" not in heading:
         fix = f"add it; the columns are {', '.join(COLUMNS)}"
         yield RowProblem(1, "heading", "the column 'reference' is missing", fix)
-    for name in heading:
+    for name in dict.fromkeys(heading):
         if not name or heading.count(name) > 1:
             yield RowProblem(1, "heading", f"'{name}' is empty or stands twice", "rename it")
         if name not in COLUMNS and name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
