@@ -25,13 +25,13 @@ _MOST_PARTS = 60
 _PLACEHOLDER = "\x01"  # stands where a date was, so that its digits are no time
 
 _NEXT_TO = re.compile(
-    r"(?:[\s,、.的在@]|大概|大约|差不多|左右|吧|就|那天|那|at|on|around|about|by|the|after|before|from|between|sometime|in|of|or so|or|或者?|and|到|至|to|-|~)*"
+    r"(?:[\s,、.的在@]|大概|大约|差不多|左右|吧|就|那天|那|嗯+|呃+|额|like|maybe|say|um+|uh+|at|on|around|about|by|the|after|before|from|between|sometime|in|of|or so|or|或者?|and|到|至|to|-|~)*"
 )
 _RANGE_BEFORE = re.compile(
     r"(?<![\d:.])(?P<hour>\d{1,2}|[一二三四五六七八九十两]{1,2})(?P<mark>点|:00)?\s?(?:-|~|to|and|or|till|until|到|至|或者?)\s?$"
 )
 _NOT_BEFORE = re.compile(
-    r"(?:不是|不要|别|并非|除了|\bnot(?: on| at)?|n't (?:do|make|on)|except|instead of|rather than|而不是)\s*(?:the |在)?$"
+    r"(?:不是|不要|别|并非|除了|\bcan'?t(?: do| make(?: it)?)?|\bcannot(?: do| make)?|\bbusy|\bnot(?: free| available| on| at)?|n't (?:do|make|on)|except|instead of|rather than|而不是)\s*(?:the |在)?$"
 )
 _NOT_AFTER = re.compile(
     r"[^,。;]{0,8}?(?:都?(?:不行|不可以|没空|没时间|不方便|不在|有事|不能|没法|不可能|不好|很忙|要忙)|(?:doesn't|don't|won't|does not|do not|will not|isn't|is not|not) (?:work|good|available|possible|suit|fit|free)|i'm busy|is bad|is out|i can't|i cannot)"
@@ -244,6 +244,8 @@ def _standing(reply: Reply, drafts: list[_Draft]) -> tuple[list[_Draft], list[Sp
             between = reply.text[kept[-1].end : draft.start]
             if len(between) < 40 and _CORRECTS.search(between):
                 dropped.append((kept[0].start, draft.start))
+                if draft.day is None and draft.clock and not draft.clock.moment:
+                    draft.day = kept[-1].day  # only the hour is corrected
                 kept.clear()
         kept.append(draft)
     return kept, dropped

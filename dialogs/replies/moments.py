@@ -35,6 +35,7 @@ _RELATIVE = {
     "今晨": 0,
     "当天": 0,
     "明天": 1,
+    "名天": 1,
     "明日": 1,
     "明儿": 1,
     "明早": 1,
@@ -63,11 +64,30 @@ _RELATIVE = {
     "tommorow": 1,
     "tommorrow": 1,
     "tmw": 1,
+    "tomoz": 1,
+    "tomos": 1,
+    "2moro": 1,
+    "2morrow": 1,
+    "2mrw": 1,
     "the day after tomorrow": 2,
     "day after tomorrow": 2,
+    "day after tmrw": 2,
+    "day after tmr": 2,
     "overmorrow": 2,
 }
 _RELATIVE_WORD = "|".join(sorted(_RELATIVE, key=len, reverse=True))
+
+# Feasts that fall on the same day of each year.
+_FEASTS = {
+    "元旦": (1, 1),
+    "劳动节": (5, 1),
+    "平安夜": (12, 24),
+    "圣诞": (12, 25),
+    "new year's day": (1, 1),
+    "christmas eve": (12, 24),
+    "christmas": (12, 25),
+    "new year's eve": (12, 31),
+}
 
 DATE = re.compile(
     rf"(?P<y>20\d\d)\s?[-/.年]\s?(?P<ym>\d{{1,2}})\s?[-/.月]\s?(?P<yd>\d{{1,2}})(?:[日号]|(?!\d))"
@@ -75,6 +95,9 @@ DATE = re.compile(
     rf"|(?P<month_zh>这个月|本月|下个?月)(?P<month_day>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})[日号]"
     rf"|(?<![\d.:/-])(?P<a>\d{{1,2}})[/](?P<b>\d{{1,2}})(?:/(?P<ab_year>\d{{4}}))?(?![\d/:])"
     rf"|(?<![\d.:/-])(?P<a2>\d{{1,2}})-(?P<b2>\d{{2}})(?![\d:/-])(?!\s*[点时ap])"
+    rf"|(?<![\d.:/-])(?P<d3>\d{{1,2}})\.(?P<m3>\d{{1,2}})\.(?P<y3>20\d\d)(?!\d)"
+    rf"|(?<![\d.:/-])(?P<a3>\d{{1,2}})\.(?P<b3>\d{{1,2}})(?=\s?(?:上午|下午|中午|早上|晚上|傍晚|凌晨|[日号]))[日号]?"
+    rf"|(?P<feast>{'|'.join(_FEASTS)})(?: day\b|节|(?=[^a-z]|$))"
     rf"|\b(?P<en_month>{_MONTH}) ?(?:the )?(?P<en_day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,? (?P<en_year>20\d\d)\b)?"
     rf"|\b(?P<en_day2>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<en_month2>{_MONTH})(?![a-z])(?:,? (?P<en_year2>20\d\d)\b)?"
     rf"|(?P<week>(?:下{{1,3}}个?|这个?|本|上个?)?)(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天末]|[1-7](?!\d|[点:]|周|个))"
@@ -88,20 +111,24 @@ DATE = re.compile(
     rf"|(?<![a-z])(?P<relative>{_RELATIVE_WORD})(?![a-z])"
 )
 
-_PART = r"凌晨|清晨|大清早|一大早|早上|早晨|早间|上午|午前|正午|中午|午后|下午|午饭后|傍晚|黄昏|晚上|晚间|夜里|夜间|半夜|深夜|午夜|(?<=今)晚|(?<=明)晚|(?<=昨)晚|(?<=今)早|(?<=明)早|(?<=今)夜|(?<=\x01)晚上?|(?<=\x01)早上?|早(?=[一二三四五六七八九十\d]{1,2}[点:])|晚(?=[一二三四五六七八九十\d]{1,2}[点:])"
+_PART = r"凌晨|清晨|大清早|一大早|早上|早晨|早间|上午|午前|正午|中午|午后|下午|午饭后|晏昼|晏晝|傍晚|黄昏|晚上|晚间|夜里|夜间|半夜|深夜|午夜|(?<=今)晚|(?<=明)晚|(?<=昨)晚|(?<=今)早|(?<=明)早|(?<=今)夜|(?<=\x01)晚上?|(?<=\x01)早上?|早(?=[一二三四五六七八九十\d]{1,2}[点:])|晚(?=[一二三四五六七八九十\d]{1,2}[点:])"
 _MERIDIEM = r"[ap]\.?m\.?(?![a-z])"
+_HOUR_EN = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _IN_THE = (
     r"(?:in the |at |this )?(?:early |late )?(?P<{name}>morning|afternoon|evening|night|tonight)\b"
 )
 TIME = re.compile(
-    rf"(?P<part>{_PART})?的?\s?(?P<h_zh>\d{{1,2}}|[零一二三四五六七八九十两]{{1,3}})(?:点钟?|时)(?!间|候|后|半会)(?:(?P<half>半)|(?P<quarter>[一三])刻|过?(?P<min_zh>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?(?![\d月号天]))?(?:整)?"
+    rf"(?P<part>{_PART})?的?\s?(?P<h_zh>\d{{1,2}}|[零一二三四五六七八九十两]{{1,3}})(?:点钟?|时(?!间|候|后|半会))(?:(?P<half>半)|(?P<quarter>[一三])刻|过?(?P<min_zh>\d{{1,2}}|[零一二三四五六七八九十]{{1,3}})分?(?![\d月号天]))?(?:整)?"
     rf"|(?P<part2>{_PART})?\s?(?<![\d.:/-])(?P<h>\d{{1,2}})(?::|(?<=\d)\.(?=\d\d ?[ap]\.?m))(?P<min>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?P<mer>{_MERIDIEM})?(?: {_IN_THE.format(name='after')})?"
-    rf"|(?<![\d.:/-])(?P<h2>\d{{1,2}})\s?(?P<mer2>{_MERIDIEM})"
+    rf"|(?<![\d.:/-])(?P<h2>\d{{1,2}}|\b(?:{_HOUR_EN})\b)(?: ?ish)?\s?(?P<mer2>{_MERIDIEM})"
     rf"|\b(?:(?P<past>half|quarter|a quarter|ten|twenty|five|10|20|5) (?P<dir>past|to|after|til))? ?(?P<h3>\d{{1,2}}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) ?(?:(?P<clock>o'?clock)(?: {_IN_THE.format(name='after2')})?|{_IN_THE.format(name='after3')}|(?<=[a-z\d])(?(past)(?![\d:])|(?!)))"
     rf"|(?:\bat|\baround|\babout|\bby|\bafter|\bbefore|@) ?(?P<h4>\d{{1,2}})(?![\d:/%.-]|st|nd|rd|th| ?(?:days?|weeks?|minutes?|hours?|months?|dollars?))(?: ?(?P<mer4>{_MERIDIEM}))?"
     rf"|(?P<named>正午|中午|noon|midday|午夜|零点|midnight|lunch ?time)"
-    rf"|(?P<span_h>{_N})个?(?P<span_half>半)?小时(?P<span_half2>半)?(?:之后|以后|后)|(?P<just_half>半)个?(?:小时|钟头)(?:之后|以后|后)|(?P<span_q>[一三])刻钟(?:之后|以后|后)|(?P<span_m>\d{{1,3}}|[一二三四五六七八九十]{{1,3}})分钟(?:之后|以后|后)"
-    rf"|\bin (?P<en_half>half an hour|a half hour)|\bin (?P<en_n>{_N_EN}|a couple of)(?P<en_and_half> and a half)? ?(?P<en_span>hours?|hrs?|h|minutes?|mins?)(?P<en_and_half2> and a half)?\b|\b(?P<en_n2>{_N_EN}) (?P<en_span2>hours?|minutes?|mins?) (?:from now|later)\b|\b(?P<en_half2>half an hour) (?:from now|later)"
+    rf"|(?P<span_h>{_N})个?(?P<span_half>半)?(?:小时|钟头)(?P<span_half2>半)?(?:之后|以后|后)|(?P<just_half>半)个?(?:小时|钟头)(?:之后|以后|后)|(?P<span_q>[一三])刻钟(?:之后|以后|后)|(?P<span_m>\d{{1,3}}|[一二三四五六七八九十]{{1,3}})分钟(?:之后|以后|后)"
+    rf"|(?:再?过|再?等)(?:(?P<span_h2>{_N})个?(?P<span_half3>半)?(?:小时|钟头|钟)|(?P<just_half2>半)个?(?:小时|钟头|钟)|(?P<span_m2>{_N})分钟)"
+    rf"|\A\W*(?:(?P<span_m3>{_N})分钟|(?P<just_half3>半)个?(?:小时|钟头))(?=\W*\Z)"
+    rf"|(?:\A\W*|\b(?:give me|gimme) )(?P<en_n3>{_N_EN}) ?(?P<en_span3>minutes?|mins?|hours?|hrs?)(?=\W*\Z)"
+    rf"|\bin (?P<en_half>half an hour|a half hour)|\bin (?P<en_n>{_N_EN}|a couple of)(?P<en_and_half> and a half)? ?(?P<en_span>hours?|hrs?|h|minutes?|mins?)(?P<en_and_half2> and a half)?\b|\b(?P<en_n2>{_N_EN}) (?P<en_span2>hours?|hrs?|minutes?|mins?) (?:from now|later)\b|\b(?P<en_half2>half an hour) (?:from now|later)"
     rf"|(?P<now>现在就?|马上|立刻|right now|\bnow\b|immediately|asap)"
     rf"|(?P<only_part>{_PART})|\b{_IN_THE.format(name='only_part_en')}"
 )
@@ -182,7 +209,9 @@ def _month_first(region: str) -> bool:
 
 
 def _slashed(match: re.Match[str], today: date, region: str) -> tuple[date, ...]:
-    first, second = (int(value) for value in (match["a"] or match["a2"], match["b"] or match["b2"]))
+    first, second = (
+        int(match[name] or match[f"{name}2"] or match[f"{name}3"]) for name in ("a", "b")
+    )
     orders = [(first, second), (second, first)]
     if not _month_first(region):
         orders.reverse()
@@ -248,7 +277,11 @@ def read_date_part(match: re.Match[str], now: datetime, region: str) -> DatePart
     elif match["month_zh"]:
         months = 1 if match["month_zh"].startswith("下") else 0
         found = _months_later(today, months, _number(match["month_day"]))
-    elif match["a"] or match["a2"]:
+    elif match["y3"]:
+        found = _day(int(match["y3"]), int(match["m3"]), int(match["d3"]))
+    elif match["feast"]:
+        found = _yearless(today, *_FEASTS[match["feast"]])
+    elif match["a"] or match["a2"] or match["a3"]:
         return DatePart(_slashed(match, today, region), span)
     elif name := match["en_month"] or match["en_month2"]:
         month = _MONTHS.index(name[:3]) + 1
@@ -301,7 +334,7 @@ def _kind_of_part(part: str) -> str:
         return "night"
     if part in ("中午", "正午"):
         return "noon"
-    return "afternoon" if part in ("afternoon", "下午", "午后", "午饭后") else "morning"
+    return "afternoon" if part in ("afternoon", "下午", "午后", "午饭后", "晏昼", "晏晝") else "morning"
 
 
 def clock(hour: int, minute: int, part: str, *, exact_form: bool) -> tuple[time | None, int, bool]:
@@ -329,20 +362,22 @@ def clock(hour: int, minute: int, part: str, *, exact_form: bool) -> tuple[time 
     return time(hour + 12 if hour <= 6 else hour, minute), 0, False
 
 
+_HALF_HOURS = ("just_half", "just_half2", "just_half3", "en_half", "en_half2")
+
+
 def _from_span(match: re.Match[str], now: datetime) -> datetime | None:
     """The moment of "in two hours", 半小时后 and the like, to the minute."""
-    if match["just_half"] or match["en_half"] or match["en_half2"]:
+    if any(match[name] for name in _HALF_HOURS):
         minutes = 30
-    elif match["span_h"]:
-        minutes = 60 * _number(match["span_h"]) + 30 * bool(
-            match["span_half"] or match["span_half2"]
-        )
+    elif hours := match["span_h"] or match["span_h2"]:
+        half = bool(match["span_half"] or match["span_half2"] or match["span_half3"])
+        minutes = 60 * _number(hours) + 30 * half
     elif match["span_q"]:
         minutes = 15 * _number(match["span_q"])
-    elif match["span_m"]:
-        minutes = _number(match["span_m"])
-    elif count := match["en_n"] or match["en_n2"]:
-        unit = match["en_span"] or match["en_span2"]
+    elif said := match["span_m"] or match["span_m2"] or match["span_m3"]:
+        minutes = _number(said)
+    elif count := match["en_n"] or match["en_n2"] or match["en_n3"]:
+        unit = match["en_span"] or match["en_span2"] or match["en_span3"]
         half = bool(match["en_and_half"] or match["en_and_half2"])
         minutes = _number(count) * (60 if unit.startswith("h") else 1) + 30 * half
     elif match["now"]:
@@ -392,6 +427,6 @@ def read_time_part(match: re.Match[str], now: datetime) -> TimePart:
     elif match["h3"]:
         hour, minute = _past_or_to(_number(match["h3"]), match["past"], match["dir"])
     else:
-        hour = int(match["h2"] or match["h4"])
+        hour = _number(match["h2"] or match["h4"])
     at, shift, settled = clock(hour, minute, part, exact_form=exact_form)
     return TimePart(at, span, day_shift=shift, part=part, settled=settled, possible=at is not None)
