@@ -19,7 +19,7 @@ _UNIT = re.compile(
 _MONEY_BEFORE = re.compile(r"[$€£¥￥]\s?$|(?:rmb|cny|usd|hk\$|us\$) ?$")
 _NOT = re.compile(r"(?:不是|并非|没有|\bnot|n't|instead of|rather than|而不是)\s*(?:\w+\s)?$")
 _NO_NUMBER_LEFT = re.compile(
-    r"第\s?$|(?:version|ver\.|iphone|ios|android|尾号[是为]?|电话|step|第几|几|数|\d ?/ ?)\s?$"
+    r"第\s?$|(?:version|ver\.|iphone|ios|android|尾号[是为]?|电话|step|(?:times?|tries|attempts?) (?:in|over|within)(?: the)?(?: last| past)?|第几|几|数|\d ?/ ?)\s?$"
 )
 _NO_NUMBER_RIGHT = re.compile(
     r"(?:st|nd|rd|th)\b| ?[ap]\.?m\b|:\d\d| ?o'?clock|g\b(?! )|几|半(?!个|天|小时)|分之"
@@ -35,8 +35,15 @@ _BETWEEN = re.compile(
     r"\s*(?:元|块|个|次|天)?\s*(?:-|~|to|or|到|至|或者?|、|and|、或)\s*[$¥€£]?\s*$"
 )
 _NONE_AT_ALL = re.compile(
-    r"^\W*(?:从来|我)?(?:一[个次张笔分元块回遍天][都也]?没有?[\u4e00-\u9fff]{0,4}|没有过|零次|从没有过|none(?: at all)?|not (?:a single|even) one|zero|nil|never)(?:了|过|呢)?\W*$"
+    r"^\W*(?:从来|我)?(?:一[个次张笔分元块回遍天][都也]?没有?[\u4e00-\u9fff]{0,4}|没有过|零次|从没有过|none(?: at all)?|not (?:a single|even) one|zero|nil|never|never tried(?: it)?|haven't tried(?: it)?(?: yet)?|(?:从来?|还|都)?没有?[试用去做办打]过)(?:了|过|呢)?\W*$"
 )
+# The whole reply counts without a numeral: "tried twice", "first try", "x2".
+_COUNTED = re.compile(
+    r"\W*(?:(?:i|we|have|i've|just|only|maybe|tried|did|it|about|like|got it|worked|done|on|my|the)\s+)*"
+    r"(?:(?P<word>once|twice|thrice)|(?P<first>(?:first|1st) (?:try|attempt|go|time)|a single time|one time)|x ?(?P<x>\d{1,2})|(?P<x2>\d{1,2}) ?x)"
+    r"(?:\s+(?:only|i think|maybe|thanks|or so))?\W*"
+)
+_COUNT_WORDS = {"once": 1, "twice": 2, "thrice": 3}
 _FRACTION = re.compile(r"^ ?/ ?\d")
 
 
@@ -99,6 +106,8 @@ def read_number(
     moments = [match.span() for match in _MOMENT.finditer(reply.text)]
     if _NONE_AT_ALL.match(reply.text) and _within(Decimal(0), minimum, maximum):
         return Reading(value=0, evidence=reply.original(0, len(reply.text)))
+    if (count := _counted(reply)) is not None and _within(Decimal(count), minimum, maximum):
+        return Reading(value=count, evidence=reply.original(0, len(reply.text)))
     numbers = [n for n in find_numbers(reply.text) if _usable(reply, n, moments)]
     kept, passed = _said(reply, [_with_half(reply.text, number) for number in numbers])
     if not kept:
@@ -112,6 +121,16 @@ def read_number(
     plain = [_plain(value) for value in good[:_MOST_CANDIDATES]]
     framed = [with_frame(reply, span) for span in spans]
     return decided(plain, evidence=evidence, rest=rest_of(reply, framed + passed))
+
+
+def _counted(reply: Reply) -> int | None:
+    """The count of a reply that says nothing but "twice", "first try" or "x2"."""
+    match = _COUNTED.fullmatch(reply.text) if len(reply.text) <= 60 else None
+    if match is None or reply.clauses[0].asks:
+        return None
+    if match["word"]:
+        return _COUNT_WORDS[match["word"]]
+    return 1 if match["first"] else int(match["x"] or match["x2"])
 
 
 def _said(reply: Reply, numbers: list[Numeral]) -> tuple[list[Numeral], list[Span]]:

@@ -12,8 +12,9 @@ from dialogs.replies.wording import Reply, Span, parse, rest_of, with_frame
 _MOST_RUNS = 20
 # Digits in the groupings people use; 7 to 17 of them, bounded so that scanning stays linear.
 _RUN = re.compile(r"(?<![a-z0-9+])(?:\+ ?)?(?:\(\+?\d{1,5}\)|\d)(?:[ .()/-]{0,3}\d){5,20}(?!\d)")
-_SPOKEN = str.maketrans("零〇一幺二三四五六七八九", "001123456789")
-_SPOKEN_RUN = re.compile(r"(?:[零〇一幺二三四五六七八九][ -]?){7,15}")
+_SPOKEN = str.maketrans("零〇一幺二三四五六七八九壹贰貳叁肆伍陆陸柒捌玖", "00112345678912234566789")
+_SPOKEN_RUN = re.compile(r"(?:[零〇一幺二三四五六七八九壹贰貳叁肆伍陆陸柒捌玖][ -]?){7,15}")
+_LETTER_O = re.compile(r"(?<=\d)o(?=[\d-])|(?<=\d[ -])o(?=\d)")
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
 _NOT = re.compile(
     r"(?:不是|别打|不要打|旧号码?|\bnot|n't (?:call|use)|no longer|old number)\s*(?:是|is|:|到)?\s*$"
@@ -25,6 +26,7 @@ _CORRECTS = re.compile(
 
 def _readable(text: str) -> str:
     """The text with spoken digits as figures, position by position."""
+    text = _LETTER_O.sub("0", text)
     return _SPOKEN_RUN.sub(lambda match: match.group().translate(_SPOKEN), text)
 
 

@@ -17,21 +17,21 @@ _FAR = 400  # no framing is longer
 _NUMBER_EN = "one|two|three|four|five|six|seven|eight|nine|ten"
 
 _UNIT = re.compile(
-    r" ?(?:分(?!钟|之|期|开|行|公司|店|享|别|类|析|付|半钟|清)|颗?星(?!期|座)|个星(?!期)|stars?\b|points?\b|pts?\b|marks?\b|-?ish\b|[⭐★🌟]+)"
+    r" ?(?:分(?!钟|之|期|开|行|公司|店|享|别|类|析|付|半钟|清)|颗?星(?!期|座)|个星(?!期)|stars?\b|points?\b|pts?\b|marks?\b|-?ish\b|fen\b|xing\b|[⭐★🌟]+)"
 )
 _OUT_OF = re.compile(rf" ?(?:/|out of|of|on) ?(?:a )?(?P<of>\d{{1,3}}|{_NUMBER_EN})(?![\w/])")
 _HALF = re.compile(r" ?(?:分|颗?星|个)?半(?!天|小时|个|年)")
 _VERB = re.compile(
     r"(?:[打给评](?:你们?|您|它|个|了|出|满|一个)?|评[为分](?:是|为)?|分数(?:是|为)?|选(?:择)?|改[成为]|就是?|算|填"
     r"|\b(?:rat(?:e|ed|ing)|scor(?:e|ed|ing)|giv(?:e|en|ing)|gave|say|answer)\b(?: (?:it|this|that|you|them|is|of|as|was|the service|my experience|the experience))*(?: an?| as)?"
-    r"|it's an?|that's an?|a (?:solid|strong|weak|full|low|high)|solid)[\s:=\"'“(]*$"
+    r"|it's an?|that's an?|a (?:full|low|high)|(?:a )?(?:solid|strong|weak))[\s:=\"'“(]*$"
 )
 _OTHER_UNIT = re.compile(
     r" ?(?:[%‰°℃]|percent|多?个|多?[元块圆毛角]|多?[天日号月年周秒时点刻人次张家位遍楼层米岁条笔名种件部台份回趟折倍期成级万亿页步楼栋号代]|礼拜|星期|小时|分半?钟|分之|公里|线|g\b|kg\b"
     r"|:\d\d|[ap]\.?m\b|o'?clock|(?:st|nd|rd|th)\b|x\b|k\b|-?(?:day|hour|hr|minute|min|week|month|year|time|second|sec|people|person|dollar|buck|euro|pound|cent|usd|rmb|cny|yuan|card|call|agent|step|question|option|digit|kid|guy|different|other|more|business|working|long|whole|separate|attempt|tr(?:y|ies))s?\b)"
 )
 _NO_RATING_LEFT = re.compile(
-    r"(?:[$€£¥￥#第]|尾号[是为]?|卡号|号码|电话|iphone|android|version|page|step|ver\.|v|no\.|(?:^|\D)\d{1,4}[:/.-]|[等过用花][了过]?|waited|after|within|every|last|past|took|ios|level)\s?$"
+    r"(?:[$€£¥￥#第]|尾号[是为]?|卡号|号码|电话|iphone|android|version|page|step|ver\.|v|no\.|(?:^|\D)\d{1,4}[:/.-]|[等过用花][了过]?|waited|after|within|every|last|past|took|ios|level|扣[了掉]?|减[去掉]|(?:^|[,。;、])差了?|minus|deduct(?:ed|ing)?|dock(?:ed|ing)?|knock(?:ed|ing)? off)\s?$"
 )
 _NOT = re.compile(
     r"(?:不是|不算|并非|不能给|不会给|不给|没给|不够|不值|没有|没到|别给|哪有|\bnot(?: worth| quite| really| giving| rate it| give(?: it| you)?| even)?|n't(?: (?:be|a|give(?: it| you| you guys)?|rate(?: it)?|say|call it|deserve|worth))*|never|instead of|rather than|而不是)"
@@ -57,7 +57,7 @@ _SCALE_WORDS = re.compile(
 _OF_TEXT = re.compile(r"[五十]分之([一二三四五六七八九十])(?![一二三四五六七八九十])")
 _STARS = re.compile(r"[⭐★🌟](?: ?[⭐★🌟])*(?: ?[☆✩])*")
 _FOLLOWS = re.compile(
-    r"\s*[:：=\"')]|\s*(?:因|但|不过|吧|啊|哦|谢|非常|很|太|挺|比较|还|我|你|您|都|没|满意|不满|服务|整体|感觉|希望|请|什么|怎么|为什么|那|就|继续|加油|体验|客服|客户|流程|速度|办|态度|哈|呀|呢|啦|可以|辛苦)"
+    r"\s*[:：=\"')]|\s+[-–—]\s|\s*,?\s*(?:not|不是) ?\d|\s*(?:因|但|不过|吧|啊|哦|谢|非常|很|太|挺|比较|还|我|你|您|都|没|满意|不满|服务|整体|感觉|希望|请|什么|怎么|为什么|那|就|继续|加油|体验|客服|客户|流程|速度|办|态度|哈|呀|呢|啦|可以|辛苦)"
 )
 _PLURAL = re.compile(
     r"\s+(?!thanks|yes|is|was|as|his|this|has|always|process|thx|happiness|business)[a-z]+s\b"
@@ -121,7 +121,8 @@ class _Finder:
     def mentions(self) -> list[_Mention]:
         """All ratings in the order in which they stand, whether they fit the scale or not."""
         masks = [match.span() for match in _SCALE_WORDS.finditer(self.text)]
-        found = self._fractions() + self._stars()
+        stars = self._stars()
+        found = self._fractions() + stars
         taken = [mention.span for mention in found]
         for group in _groups(self.text, find_numbers(self.text)):
             if _inside(group, taken):
@@ -132,6 +133,8 @@ class _Finder:
             mention = self._judge(group)
             if mention:
                 found.append(mention)
+        if len(found) > len(stars) == 1 and stars[0].values == (Decimal(1),):
+            found.remove(stars[0])  # one star beside a number only adorns it
         self.refused += masks
         return sorted(found, key=lambda mention: mention.span)
 
@@ -224,7 +227,7 @@ class _Finder:
         stop = max(end, self.reply.clause_at(end - 1).end)
         before = self.text[max(clause.start, start - _FAR) : start]
         after = self.text[end : min(stop, end + _FAR)]
-        alone = says_nothing(before)
+        alone = says_nothing(self._without_feelings(before))
         nothing_after = says_nothing(after)
         asks = self.reply.clause_at(end - 1).asks
         if asks and not (alone and nothing_after):
@@ -244,6 +247,15 @@ class _Finder:
         return (
             bool(re.match(r"\s+[a-z]", after)) and not _PLURAL.match(after) and not before.strip()
         )
+
+    def _without_feelings(self, before: str) -> str:
+        """The words before a number without praise or blame: "凑合 3", "utter garbage 1"."""
+        if not before.strip() or len(before) > _WINDOW:
+            return before
+        for feeling in reversed(feelings_in(parse(before))):
+            start, end = feeling.span
+            before = before[:start] + " " + before[end:]
+        return before
 
     def _unreal(self, start: int) -> bool:
         """Whether the clause speaks of a rating wished, expected or given at another time."""
