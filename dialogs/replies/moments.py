@@ -334,7 +334,11 @@ def _kind_of_part(part: str) -> str:
         return "night"
     if part in ("中午", "正午"):
         return "noon"
-    return "afternoon" if part in ("afternoon", "下午", "午后", "午饭后", "晏昼", "晏晝") else "morning"
+    return (
+        "afternoon"
+        if part in ("afternoon", "下午", "午后", "午饭后", "晏昼", "晏晝")
+        else "morning"
+    )
 
 
 def clock(hour: int, minute: int, part: str, *, exact_form: bool) -> tuple[time | None, int, bool]:
