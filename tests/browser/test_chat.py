@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -175,13 +176,7 @@ async def test_embedded_elsewhere_under_a_strict_policy(browser: Browser, site: 
         await expect(page.locator("huifang-chat textarea")).to_be_focused()
         whole = await texts(page)
         await page.reload()
-        await (
-            page.get_by_role("button", name="Open the chat")
-            .or_(page.locator("huifang-chat textarea"))
-            .first.wait_for()
-        )
-        if await page.locator("huifang-chat .panel").is_hidden():
-            await page.get_by_role("button", name="Open the chat").click()
+        await page.get_by_role("button", name="Open the chat", exact=True).click()
         await expect(bubbles(page).last).to_contain_text("Why is that?")
         assert await texts(page) == whole
     assert await site.world.answers() == {"rating": 5}
@@ -211,7 +206,7 @@ async def test_offline_messages_wait_and_nothing_is_lost_or_doubled(
         await expect(page.locator("huifang-chat .banner")).to_contain_text("offline")
         await page.locator("huifang-chat textarea").fill("4")
         await page.locator("huifang-chat textarea").press("Enter")
-        await expect(page.locator("huifang-chat .state")).to_contain_text("trying again")
+        await expect(page.locator("huifang-chat .waiting .state")).to_contain_text("trying again")
         await page.context.set_offline(False)
         await expect(bubbles(page).last).to_contain_text("Why is that?", timeout=20_000)
         await expect(page.locator("huifang-chat .banner")).to_be_hidden()
@@ -245,11 +240,132 @@ async def test_a_restart_of_the_server_loses_and_doubles_nothing(
             await expect(bubbles(page).last).to_contain_text("How was it?")
         await page.locator("huifang-chat textarea").fill("4")
         await page.locator("huifang-chat textarea").press("Enter")
-        await expect(page.locator("huifang-chat .state")).to_contain_text("trying again")
+        await expect(page.locator("huifang-chat .waiting .state")).to_contain_text("trying again")
         async with served(services, site.port):
             await expect(bubbles(page).last).to_contain_text("Why is that?", timeout=25_000)
             lines = await site.world.rows(message, message.c.kind != "start")
             assert len(await texts(page)) == len(lines) == 4
+
+
+async def test_a_closed_chat_counts_what_was_not_read(browser: Browser, site: Site) -> None:
+    tokens = [await site.token()]
+    port = int(site.host.rpartition(":")[2])
+    async with (
+        served(site.world.services, site.port),
+        foreign(site.url, port, tokens) as host,
+        visit(browser, viewport={"width": 360, "height": 640}) as page,
+    ):
+        await page.goto(host)
+        await expect(bubbles(page).last).to_contain_text("How was it?")
+        await expect(page.locator("huifang-chat .launch")).to_be_hidden()  # it would cover "Send"
+        await page.locator("huifang-chat textarea").fill("4")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(bubbles(page).last).to_contain_text("Why is that?")
+        await page.get_by_role("button", name="Close the chat").click()
+        await page.reload()
+        await expect(bubbles(page).last).to_contain_text("Why is that?")
+        await expect(page.get_by_role("button", name="Open the chat", exact=True)).to_be_visible()
+        await page.evaluate(
+            "() => { const chat = document.querySelector('huifang-chat');"
+            " chat.send({ text: 'It was quick' }, 'It was quick'); }"
+        )
+        launcher = page.get_by_role("button", name="Open the chat, 1 unread")
+        await expect(launcher).to_contain_text("1")
+        await launcher.click()
+        await page.get_by_role("button", name="Close the chat").click()
+        await expect(page.get_by_role("button", name="Open the chat", exact=True)).to_be_visible()
+
+
+async def test_what_was_written_offline_keeps_its_place_after_a_reload(
+    browser: Browser, site: Site
+) -> None:
+    services = site.world.services
+    async with visit(browser) as page:
+        async with served(services, site.port):
+            await page.goto(f"{site.url}/chat?start={await site.token()}&locale=en")
+            await expect(bubbles(page).last).to_contain_text("How was it?")
+            asked = await texts(page)
+            await page.route("**/w/v1/messages", lambda route: route.abort())
+            await page.locator("huifang-chat textarea").fill("4")
+            await page.locator("huifang-chat textarea").press("Enter")
+            await expect(page.locator("huifang-chat .waiting .state")).to_be_visible()
+            await page.reload()
+            await expect(bubbles(page)).to_have_count(len(asked) + 1)
+            assert await texts(page) == [*asked, "4"]
+            await page.unroute("**/w/v1/messages")
+            await expect(bubbles(page).last).to_contain_text("Why is that?", timeout=20_000)
+            assert (await texts(page))[: len(asked) + 1] == [*asked, "4"]
+            await expect(page.locator("huifang-chat .person .state")).to_have_text("Sent")
+
+
+async def test_a_refused_message_is_kept_until_the_person_decides(
+    browser: Browser, site: Site
+) -> None:
+    async with served(site.world.services, site.port), visit(browser) as page:
+        await page.goto(f"{site.url}/chat?start={await site.token()}&locale=en")
+        await expect(bubbles(page).last).to_contain_text("How was it?")
+        before = await bubbles(page).count()
+        box = page.locator("huifang-chat textarea")
+        await page.route("**/w/v1/messages", lambda route: route.fulfill(status=400))
+        await box.fill("4")
+        await box.press("Enter")
+        await expect(page.locator("huifang-chat .failed")).to_contain_text("Not sent")
+        await page.unroute("**/w/v1/messages")
+        await page.reload()
+        await page.get_by_role("button", name="Send again").click()
+        await expect(bubbles(page).last).to_contain_text("Why is that?")
+        await expect(page.locator("huifang-chat .failed")).to_have_count(0)
+        assert await bubbles(page).count() == before + 2
+        await page.evaluate(
+            "() => { const long = '长'.repeat(80000);"
+            " document.querySelector('huifang-chat').send({ text: long }, long); }"
+        )
+        await expect(page.locator("huifang-chat .failed")).to_contain_text("Too long")
+        await page.get_by_role("button", name="Delete").click()
+        await expect(bubbles(page)).to_have_count(before + 2)
+    assert (await site.world.answers())["rating"] == 4
+
+
+async def test_two_tabs_are_one_chat(browser: Browser, site: Site) -> None:
+    async with served(site.world.services, site.port), visit(browser) as page:
+        other = await page.context.new_page()
+        address = f"{site.url}/chat?start={await site.token()}&locale=en"
+        await asyncio.gather(page.goto(address), other.goto(address))
+        for tab in (page, other):
+            await expect(bubbles(tab).last).to_contain_text("How was it?")
+        await page.get_by_role("button", name="4", exact=True).click()
+        await other.get_by_role("button", name="4", exact=True).click()
+        for tab in (page, other):
+            await expect(bubbles(tab).last).to_contain_text("Why is that?")
+        await expect(bubbles(page)).to_have_count(await bubbles(other).count())
+        assert await texts(page) == await texts(other)
+        pressed = page.locator("huifang-chat .options [aria-pressed=true]")
+        await expect(pressed).to_have_text("4")
+    assert await site.world.answers() == {"rating": 4}
+
+
+async def test_reading_what_was_said_is_not_disturbed_by_what_is_new(
+    browser: Browser, site: Site
+) -> None:
+    small = {"width": 400, "height": 340}
+    async with served(site.world.services, site.port), visit(browser, viewport=small) as page:
+        await page.goto(f"{site.url}/chat?start={await site.token()}&locale=en")
+        await expect(bubbles(page).last).to_contain_text("How was it?")
+        await page.locator("huifang-chat textarea").fill("1\n" * 60 + "?")
+        await page.locator("huifang-chat textarea").press("Enter")
+        await expect(page.locator("huifang-chat .turn").last).to_have_class(re.compile("bot"))
+        await page.locator("huifang-chat .log").evaluate("log => { log.scrollTop = 0; }")
+        await page.evaluate(
+            "() => fetch('/w/v1/messages', { method: 'POST', headers: {"
+            " authorization: 'Bearer ' + document.querySelector('huifang-chat').token },"
+            " body: JSON.stringify({ client_id: 'elsewhere', text: '4' }) })"
+        )
+        newer = page.get_by_role("button", name="New messages")
+        await expect(newer).to_be_visible()
+        assert await page.locator("huifang-chat .log").evaluate("log => log.scrollTop") == 0
+        await newer.click()
+        await expect(newer).to_be_hidden()
+        await expect(bubbles(page).last).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
