@@ -47,16 +47,16 @@ button { font:inherit; cursor:pointer; color:inherit; }
 .sending .bubble { opacity:.72; }
 .bubble a { color:inherit; text-underline-offset:2px; }
 .options { display:flex; flex-wrap:wrap; gap:8px; max-width:min(96%,36em); margin:2px 0 6px; }
-.options button { min-height:40px; min-width:44px; padding:6px 14px; border-radius:20px; border:1.5px solid var(--accent); background:var(--surface); color:var(--accent-text); font-weight:550; text-align:center; max-width:100%; overflow-wrap:anywhere; line-height:1.35; }
-.options button:hover { background:var(--accent); color:var(--accent-ink); }
+.options button { text-wrap:balance; min-height:40px; min-width:44px; padding:6px 14px; border-radius:20px; border:1.5px solid var(--accent); background:var(--surface); color:var(--accent-text); font-weight:550; text-align:start; max-width:100%; overflow-wrap:anywhere; line-height:1.35; }
+@media (hover:hover) { .options:not(.past) button:hover { background:var(--accent); color:var(--accent-ink); } .options.past button:hover { border-color:var(--ink-3); color:var(--ink); } }
 .options button:active { transform:translateY(1px); }
 .options.past button { border:1px solid var(--line); background:none; color:var(--ink-3); font-weight:400; min-height:32px; padding:3px 12px; }
-.options.past button:hover { border-color:var(--ink-3); color:var(--ink); }
 .options.past [aria-pressed=true] { border-color:var(--accent); color:var(--accent-text); font-weight:550; }
 .options [aria-pressed=true]::before { content:"✓ " / ""; }
 .meta { display:flex; flex-wrap:wrap; align-items:center; gap:2px 8px; color:var(--ink-3); font-size:12px; margin-inline:4px; min-height:18px; }
 .person .meta { justify-content:flex-end; }
 .turn:not(.last, .failed, .waiting) .meta { display:none; }
+.sent:not(.newest) .state { display:none; }
 .failed .state { color:var(--bad); }
 .meta button { border:0; background:none; padding:4px 2px; margin:-4px 0; color:var(--accent-text); font-weight:550; text-decoration:underline; text-underline-offset:2px; }
 .typing { display:inline-flex; gap:4px; padding:13px; } .typing i { width:7px; height:7px; border-radius:50%; background:var(--ink-3); animation:blink 1.2s infinite; } .typing i:nth-child(2) { animation-delay:.2s; } .typing i:nth-child(3) { animation-delay:.4s; }
@@ -90,10 +90,10 @@ function make(tag, props = {}, ...children) {
   return node;
 }
 
-function icon(name) {
+function icon(name, size = "22") {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
-  for (const [key, value] of [["viewBox", "0 0 24 24"], ["width", "22"], ["height", "22"], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
+  for (const [key, value] of [["viewBox", "0 0 24 24"], ["width", size], ["height", size], ["aria-hidden", "true"]]) svg.setAttribute(key, value);
   const path = document.createElementNS(space, "path");
   path.setAttribute("d", ICONS[name]);
   path.setAttribute("fill", "currentColor");
@@ -225,7 +225,7 @@ class HuifangChat extends HTMLElement {
     this.panel.hidden = true;
     this.panel.setAttribute("role", "dialog");
     this.count = make("span", { class: "count", "aria-hidden": "true", hidden: true });
-    this.launcher = make("button", { class: "launch", type: "button", "aria-label": this.words.open, "aria-expanded": "false" }, icon("chat"), this.count);
+    this.launcher = make("button", { class: "launch", type: "button", "aria-label": this.words.open, "aria-expanded": "false" }, icon("chat", "30"), this.count);
     const close = make("button", { class: "close", type: "button", "aria-label": this.words.close }, "×");
     head.append(close);
     const leave = () => { this.toggle(false); this.launcher.focus(); };
@@ -523,7 +523,7 @@ class HuifangChat extends HTMLElement {
     bubble.title = at.toLocaleString(this.lang);
     const time = node.querySelector("time");
     time.dateTime = at.toISOString();
-    time.textContent = at.toLocaleTimeString(this.lang, { hour: "2-digit", minute: "2-digit" });
+    time.textContent = at.toLocaleTimeString(this.lang, { hour: "numeric", minute: "2-digit" });
   }
 
   showMine(entry) {
@@ -564,6 +564,8 @@ class HuifangChat extends HTMLElement {
         if (together) before.classList.remove("last");
         before = node;
       }
+      const mine = [...this.log.querySelectorAll(".turn.person")];
+      for (const node of mine) node.classList.toggle("newest", node === mine.at(-1));
       this.read();
     });
   }
