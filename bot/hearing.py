@@ -58,12 +58,17 @@ class Hearing:
 
 
 async def connect_telegram(
-    channel: Channel, hearing: Hearing, http: aiohttp.ClientSession, webhook_url: str
+    channel: Channel,
+    hearing: Hearing,
+    http: aiohttp.ClientSession,
+    webhook_url: str,
+    *,
+    take_over_webhook: bool = False,
 ) -> None:
     """Learn the bot's name, then receive: by webhook where `webhook_url` is given, else by long
     polling until cancelled. Trouble is logged with its fix; the rest of the product goes on."""
     from channels.telegram import TelegramChannel
-    from channels.telegram_poll import Poller
+    from channels.telegram_poll import Poller, PollSettings
 
     assert isinstance(channel, TelegramChannel)
     await _until_ok(lambda: channel.identify(http), "telegram_identify")
@@ -76,7 +81,8 @@ async def connect_telegram(
         for body in bodies:
             await hearing.take(channel, channel.parse(body))
 
-    await Poller(channel, deliver).run(http, asyncio.Event())
+    polling = PollSettings(takes_over_webhook=take_over_webhook)
+    await Poller(channel, deliver, polling).run(http, asyncio.Event())
 
 
 async def _until_ok(call: Callable[[], Coroutine[Any, Any, Outcome]], what: str) -> None:

@@ -82,7 +82,13 @@ class Runtime:
             url = f"{settings.base_url}/hooks/telegram/main" if by_hook else ""
             self._start(
                 "telegram",
-                lambda: connect_telegram(telegram, self.hearing, self.http, url),
+                lambda: connect_telegram(
+                    telegram,
+                    self.hearing,
+                    self.http,
+                    url,
+                    take_over_webhook=settings.telegram.take_over_webhook,
+                ),
                 ends=True,
             )
 

@@ -116,6 +116,9 @@ class TelegramSettings(_Section):
     token_file: Path | None = Field(None, description="file with the token")
     api_base: BaseUrl = Field("https://api.telegram.org", description="address of the Bot API")
     mode: TelegramMode = Field(TelegramMode.POLLING, description="polling or webhook")
+    take_over_webhook: bool = Field(
+        False, description="in mode polling: delete the webhook that the bot has, whoever set it"
+    )
     webhook_secret: SecretStr | None = Field(
         None, description="1-256 characters A-Z a-z 0-9 _ - of your choice, for mode webhook"
     )

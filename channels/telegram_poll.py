@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 Deliver = Callable[[Sequence[bytes]], Awaitable[None]]
 _T = TypeVar("_T")
 
+_WEBHOOK_SET = "webhook is active"  # in Telegram's words for a 409
 _HINTS = {
     OutcomeKind.AUTH: "the token is not valid (any more): set a new one",
     OutcomeKind.CONFIG: "stop the other process that polls this bot, or let this account use webhooks",
@@ -97,6 +98,11 @@ class Poller:
         self._failures += 1
         pause = max(ceiling * (0.5 + self._jitter() / 2), outcome.retry_after)
         hint = _HINTS.get(outcome.kind)
+        if _WEBHOOK_SET in outcome.detail:
+            hint = (
+                "this bot has a webhook: use another bot, or set"
+                " HUIFANG_TELEGRAM__TAKE_OVER_WEBHOOK=true to delete it"
+            )
         logger.warning(
             "%s: polling failed (%s: %s)%s; next attempt in %.1f s",
             self._channel.account,

@@ -66,7 +66,7 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
             if turn.state.status is Status.NEW:
                 begin(turn)
         case Opened():
-            _opened(turn)
+            _opened(turn, event)
         case Said() if not fold(event.text).text.strip():
             _sent(turn, Sent("blank"))
         case Said():
@@ -103,8 +103,11 @@ def _long_gap(turn: Turn) -> bool:
     return turn.context.now - datetime.fromisoformat(last) >= LONG_GAP
 
 
-def _opened(turn: Turn) -> None:
+def _opened(turn: Turn, event: Opened) -> None:
     state = turn.state
+    muted = state.opted_out or turn.context.mode is not Mode.BOT
+    if event.link_over and not muted:
+        turn.tell("link_over")
     if state.opted_out:
         offer_start(turn)
     elif turn.context.mode is not Mode.BOT:
@@ -119,7 +122,8 @@ def _opened(turn: Turn) -> None:
         turn.say(hello)
         ask_again(turn, progress=True)
     else:
-        turn.tell("welcome_back")
+        if not event.link_over:
+            turn.tell("welcome_back")
         turn.tell("nothing_pending")
 
 

@@ -8,7 +8,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The person opened the chat, by a start link or by coming back."""
+    """The person opened the chat, by a start link or by coming back. `link_over`: by a link of ours
+    that is used, expired or not for this chat."""
+
+    link_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

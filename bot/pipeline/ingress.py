@@ -162,7 +162,7 @@ class Ingress:
         for one, place in zip(incoming, places, strict=True):
             if place.person_id not in keys:
                 continue  # erased a moment ago
-            payload = orjson.dumps(_payload(one, services.settings.locale)).decode()
+            payload = orjson.dumps(_payload(one, place, services.settings.locale)).decode()
             rows.append(
                 {
                     "account": one.address.account,
@@ -196,7 +196,7 @@ def _settle(batch: list[_Delivery]) -> None:
             item.done.set_result(None)
 
 
-def _payload(incoming: Incoming, locale: str) -> dict[str, Any]:
+def _payload(incoming: Incoming, place: Resolved, locale: str) -> dict[str, Any]:
     """What the turn needs, with the secrets removed before anything is stored."""
     payload: dict[str, Any] = {}
     if incoming.text:
@@ -208,6 +208,8 @@ def _payload(incoming: Incoming, locale: str) -> dict[str, Any]:
         payload["token"] = incoming.token
     if incoming.media:
         payload["media"] = [str(item.kind) for item in incoming.media]
+    if place.link_over:
+        payload["link_over"] = True
     for key in ("message_id", "reply_to", "client_id"):
         value = getattr(incoming, key, "")
         if value:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.outreach.links import OpenLink, open_links, start_new_chats, use_link
+from bot.outreach.links import OpenLink, is_ours, open_links, start_new_chats, use_link
 from bot.services import Services
 from bot.store.addresses import Home, Resolved, Sender, resolve_addresses
 from channels.message import Incoming, IncomingKind
@@ -36,12 +36,20 @@ async def find_places(
     await start_new_chats(conn, started, now)
 
     owners = {place.address_id: place.person_id for place in places}
+    over = set()
     for n in starts:
         one, place = incoming[n], places[n]
         if new.get(place.address_id) != n:
             owner = await use_link(conn, vault, one.token, one.address.account, place, now)
             owners[place.address_id] = owner or owners[place.address_id]
-    return [replace(place, person_id=owners[place.address_id]) for place in places]
+            if owner is None and is_ours(
+                vault, one.token
+            ):  # others' words after /start are no link
+                over.add(n)
+    return [
+        replace(place, person_id=owners[place.address_id], link_over=n in over)
+        for n, place in enumerate(places)
+    ]
 
 
 async def _links(

@@ -212,7 +212,7 @@ def _event(
             media = payload.get("media") or [MediaKind.OTHER]
             return Sent(str(media[0]))
         case InboxKind.START:
-            return Opened()
+            return Opened(link_over=bool(payload.get("link_over")))
         case InboxKind.STOP:
             return Left()
         case InboxKind.TIMER:

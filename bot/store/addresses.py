@@ -55,12 +55,14 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where an address leads. `created`: it was not known before."""
+    """Where an address leads. `created`: it was not known before. `link_over`: it came by a start
+    link of ours that could not be used."""
 
     address_id: str
     person_id: str
     conversation_id: str
     created: bool
+    link_over: bool = False
 
 
 class Binding(StrEnum):

@@ -145,7 +145,9 @@ async def test_a_second_poller_is_named_in_the_log(
     assert TOKEN not in caplog.text
 
 
-async def test_a_webhook_is_taken_over_only_where_that_was_asked_for(fake: FakeTelegram) -> None:
+async def test_a_webhook_is_taken_over_only_where_that_was_asked_for(
+    fake: FakeTelegram, caplog: pytest.LogCaptureFixture
+) -> None:
     desk, anna = Desk(), fake.user(ANNA)
     channel = TelegramChannel("main", TOKEN, "secret", api_base=fake.base_url)
     async with aiohttp.ClientSession() as http:
@@ -154,6 +156,7 @@ async def test_a_webhook_is_taken_over_only_where_that_was_asked_for(fake: FakeT
         await fake.until(lambda: len(fake.called("getUpdates")) >= 3)
     assert fake.webhook is not None
     assert fake.called("deleteWebhook") == []
+    assert "HUIFANG_TELEGRAM__TAKE_OVER_WEBHOOK" in caplog.text
     anna.start()
     fake.fail_next("deleteWebhook", CloseBefore())
     async with polling(fake, desk, PollSettings(takes_over_webhook=True)):
