@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -34,6 +35,7 @@ from tests.fakes.telegram_people import ChatState, FakeUser, SeenMessage
 
 TOKEN = "4242:loopback-fake"
 LONG_POLL_MAX_S = 50
+WEBHOOK_PORTS = {80, 88, 443, 8443}
 DELETE_WINDOW = timedelta(hours=48)
 _UNASKED = {"chat_member", "message_reaction", "message_reaction_count"}
 _TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
@@ -52,7 +54,8 @@ class Webhook:
 
 
 class FakeTelegram:
-    """One bot's Bot API server. `async with FakeTelegram() as fake:` runs it on a free port.
+    """One bot's Bot API server. `async with FakeTelegram() as fake:` runs it on a free port; at its
+    end no tap may be left without an answer.
 
     `clock` gives the dates of messages. `webhook_retry_s` is the pause before an update that the
     webhook did not take is posted again.
@@ -102,13 +105,15 @@ class FakeTelegram:
 
     async def __aexit__(
         self,
-        exc_type: type[BaseException] | None,
+        kind_of_error: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         self._pump_task.cancel()
         await asyncio.gather(self._pump_task, return_exceptions=True)
         await self._runner.cleanup()
+        if kind_of_error is None:
+            self.assert_callbacks_answered()
 
     # What a test does and looks at.
 
@@ -133,6 +138,7 @@ class FakeTelegram:
     def expire_callbacks(self) -> None:
         """Let all taps so far be too old to be answered."""
         self._expired |= set(self.unanswered)
+        self.unanswered.clear()
 
     def assert_callbacks_answered(self) -> None:
         """Fail if a tap is still spinning."""
@@ -297,6 +303,12 @@ class FakeTelegram:
     def _send_message(self, fields: dict[str, Any]) -> dict[str, Any]:
         text, keyboard = self._content(fields)
         user = self._chat(fields["chat_id"])
+        if reply := fields.get("reply_parameters"):
+            known = {seen.message_id for seen in user.history if not seen.deleted}
+            if reply.get("message_id") not in known and not reply.get(
+                "allow_sending_without_reply"
+            ):
+                raise ApiError(400, "Bad Request: message to be replied not found")
         message = SeenMessage(
             self.take_message_id(), text, keyboard, from_bot=True, at=self.clock()
         )
@@ -419,6 +431,11 @@ class FakeTelegram:
         url, secret = fields["url"], fields.get("secret_token", "")
         if url and not re.match(r"https://|http://127\.0\.0\.1[:/]", url):
             raise ApiError(400, "Bad Request: bad webhook: An HTTPS URL must be provided")
+        if url.startswith("https:") and (urlsplit(url).port or 443) not in WEBHOOK_PORTS:
+            raise ApiError(
+                400,
+                "Bad Request: bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443",
+            )
         if secret and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
             raise ApiError(400, "Bad Request: secret token contains unallowed characters")
         if "allowed_updates" in fields:

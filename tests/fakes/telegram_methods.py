@@ -59,17 +59,68 @@ class Method:
     required: tuple[str, ...] = ()
 
 
+def _object(**known: Reader) -> Reader:
+    """An object of these fields and no others."""
+
+    def read(name: str, value: Any) -> Any:
+        given = _json(name, value)
+        if not isinstance(given, dict):
+            raise BadRequestError(f"object expected as {name}")
+        for key in given:
+            if key not in known:
+                raise BadRequestError(f"unknown field {key!r} of {name}")
+        return {key: known[key](key, item) for key, item in given.items()}
+
+    return read
+
+
+def _kinds(name: str, value: Any) -> list[str]:
+    kinds = _json(name, value)
+    if not isinstance(kinds, list) or not all(kind in UPDATE_KINDS for kind in kinds):
+        raise BadRequestError(f"{name} must be an Array of the names of updates")
+    return kinds
+
+
+def _connections(name: str, value: Any) -> int:
+    number = _integer(name, value)
+    if not 1 <= number <= 100:
+        raise BadRequestError(f"{name} must be 1–100")
+    return number
+
+
+def _unread(name: str, value: Any) -> Any:
+    raise BadRequestError(f"this fake cannot judge {name}")
+
+
+# Bot API: the kinds of an Update.
+UPDATE_KINDS = {
+    *("message", "edited_message", "channel_post", "edited_channel_post", "callback_query"),
+    *("my_chat_member", "chat_member", "chat_join_request", "message_reaction", "poll"),
+    *("message_reaction_count", "inline_query", "chosen_inline_result", "shipping_query"),
+    *("pre_checkout_query", "poll_answer", "chat_boost", "removed_chat_boost"),
+    *("business_connection", "business_message", "edited_business_message"),
+    *("deleted_business_messages", "purchased_paid_media"),
+}
+
+_PREVIEW = _object(
+    is_disabled=_boolean,
+    url=_string,
+    prefer_small_media=_boolean,
+    prefer_large_media=_boolean,
+    show_above_text=_boolean,
+)
+
 METHODS: dict[str, Method] = {
     "getMe": Method({}),
     "getUpdates": Method(
-        {"offset": _integer, "limit": _integer, "timeout": _integer, "allowed_updates": _json}
+        {"offset": _integer, "limit": _integer, "timeout": _integer, "allowed_updates": _kinds}
     ),
     "setWebhook": Method(
         {
             "url": _string,
             "ip_address": _string,
-            "max_connections": _integer,
-            "allowed_updates": _json,
+            "max_connections": _connections,
+            "allowed_updates": _kinds,
             "drop_pending_updates": _boolean,
             "secret_token": _string,
         },
@@ -82,11 +133,11 @@ METHODS: dict[str, Method] = {
             "chat_id": _chat_id,
             "text": _string,
             "parse_mode": _string,
-            "entities": _json,
-            "link_preview_options": _json,
+            "entities": _unread,
+            "link_preview_options": _PREVIEW,
             "disable_notification": _boolean,
             "protect_content": _boolean,
-            "reply_parameters": _json,
+            "reply_parameters": _object(message_id=_integer, allow_sending_without_reply=_boolean),
             "reply_markup": _json,
         },
         required=("chat_id", "text"),
@@ -97,8 +148,8 @@ METHODS: dict[str, Method] = {
             "message_id": _integer,
             "text": _string,
             "parse_mode": _string,
-            "entities": _json,
-            "link_preview_options": _json,
+            "entities": _unread,
+            "link_preview_options": _PREVIEW,
             "reply_markup": _json,
         },
         required=("chat_id", "message_id", "text"),

@@ -85,6 +85,11 @@ async def test_a_message_is_seen_with_its_buttons(
         ({"text": "x", "reply_markup": keyboard(*[[option("x" * 120)]] * 99)}, "is too long"),
         ({"text": "x", "reply_markup": keyboard([option()] * 9)}, "a row of the keyboard"),
         ({"text": "x", "reply_markup": "{"}, "can't parse reply_markup JSON object"),
+        ({"text": "x", "link_preview_options": {"disabled": True}}, "unknown field 'disabled'"),
+        ({"text": "x", "link_preview_options": {"is_disabled": "no!"}}, "must be a Boolean"),
+        ({"text": "x", "reply_parameters": {"message_id": 99}}, "message to be replied not found"),
+        ({"text": "x", "reply_markup": {"keyboard": [[{"text": "a"}]]}}, "object expected"),
+        ({"text": "x", "reply_markup": keyboard([option(colour="red")])}, "unknown field 'colour'"),
         ({"text": "x", "protect_content": "maybe"}, 'field "protect_content" must be a Boolean'),
     ],
 )

@@ -75,6 +75,12 @@ def interactive(content: Json) -> Json:
     return {**base, "interactive": content}
 
 
+def with_part(name: str, part: Json) -> Json:
+    """A message with one button and a header or footer."""
+    body = buttons("Yes")
+    return {**body, "interactive": {**body["interactive"], name: part}}
+
+
 def buttons(*titles: str, body: str = "Pick", ids: tuple[str, ...] = ()) -> Json:
     ids = ids or tuple(f"t{number}" for number in range(len(titles)))
     replies = [
@@ -143,6 +149,16 @@ async def test_a_text_arrives_and_its_ladder_comes_back_signed(bench: Bench) -> 
         (rows({"id": "a", "title": "t"}, {"id": "a", "title": "u"}), 131009),
         (rows(*({"id": str(n), "title": str(n)} for n in range(11))), 131009),
         (rows({"id": "a", "title": "t"}, button="b" * 21), 131009),
+        ({**text(), "biz_opaque_callback_data": "x" * 512}, 0),
+        ({**text(), "biz_opaque_callback_data": "x" * 513}, 100),
+        ({**text(), "context": {"message_id": "wamid.x"}}, 0),
+        ({**text(), "context": {"id": "wamid.x"}}, 100),
+        ({**text(), "recipient_type": "group"}, 100),
+        (with_part("footer", {"text": "f" * 60}), 0),
+        (with_part("footer", {"text": "f" * 61}), 131009),
+        (with_part("footer", {"text": "f", "type": "text"}), 100),
+        (with_part("header", {"type": "text", "text": "h" * 61}), 131009),
+        (with_part("header", {"type": "image", "text": "h"}), 100),
     ],
 )
 async def test_limits_and_fields_are_enforced(bench: Bench, body: Json, code: int) -> None:

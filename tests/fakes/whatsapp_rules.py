@@ -92,6 +92,12 @@ def check_message(body: Json, templates: Mapping[tuple[str, str], FakeTemplate])
         raise GraphError(100, "recipient_type must be individual")
     if ("to" in body) == ("recipient" in body):
         raise GraphError(100, "exactly one of to and recipient is required")
+    if len(_limitless(body, "biz_opaque_callback_data")) > 512:
+        raise GraphError(100, "biz_opaque_callback_data must be at most 512 characters long")
+    if "context" in body:
+        context = _object(body["context"], "context")
+        _fields(context, {"message_id"}, set(), where="context")
+        _text(context, "message_id", "context.message_id")
     content = _object(body.get(kind), kind)
     match kind:
         case "text":
@@ -132,6 +138,13 @@ def _check_interactive(content: Json) -> Content:
     text = _text(body, "text", "interactive.body.text", code=131009)
     if len(text) > 1024:
         raise GraphError(131009, "Body text length invalid. Min length: 1, Max length: 1024")
+    for name, needed in (("header", {"type", "text"}), ("footer", {"text"})):
+        if name in content:
+            part = _object(content[name], f"interactive.{name}")
+            _fields(part, needed, set(), where=f"interactive.{name}")
+            if part.get("type", "text") != "text":
+                raise GraphError(100, f"this fake reads text only in interactive.{name}")
+            _limited(part, "text", 60, f"{name.capitalize()} text")
     action = _object(content["action"], "interactive.action")
     match content["type"]:
         case "button":
@@ -283,6 +296,10 @@ def _limited(given: Json, key: str, limit: int, what: str, *, optional: bool = F
     if len(value) > limit:
         raise GraphError(131009, f"{what} length invalid. Min length: 1, Max length: {limit}")
     return value
+
+
+def _limitless(given: Json, key: str) -> str:
+    return _text(given, key, key) if key in given else ""
 
 
 def _distinct(values: list[str], what: str) -> None:
