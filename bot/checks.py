@@ -186,8 +186,10 @@ async def _ask_graph(settings: Settings, http: aiohttp.ClientSession) -> Outcome
         return Outcome(OutcomeKind.TRANSIENT, detail=type(error).__name__)
     if status == 200:
         return Outcome(OutcomeKind.OK)
-    if status in (400, 401, 403):
+    if status in (401, 403):
         return Outcome(OutcomeKind.AUTH, detail=f"HTTP {status}")
+    if status in (400, 404):  # Graph knows no such number, or this is no Graph API
+        return Outcome(OutcomeKind.CONFIG, detail=f"HTTP {status}: no such number there")
     return Outcome(OutcomeKind.TRANSIENT, detail=f"HTTP {status}")
 
 

@@ -25,7 +25,7 @@ async def find_places(
     starts = [n for n, one in enumerate(incoming) if one.kind is IncomingKind.START and one.token]
     links = await _links(conn, services, incoming, starts, now)
     applicants = {n: link.person_id for n, link in links.items()}
-    senders = [Sender.of(one, applicants.get(n, "")) for n, one in enumerate(incoming)]
+    senders = [Sender.of(one, applicants.get(n, ""), home.locale) for n, one in enumerate(incoming)]
     places = await resolve_addresses(conn, vault, senders, now=now, home=home)
 
     new: dict[str, int] = {}  # by address, the message whose link made it

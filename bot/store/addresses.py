@@ -27,6 +27,7 @@ from bot.store.tables import (
 )
 from bot.store.vault import PersonKey, Vault
 from channels.message import Address, Incoming
+from dialogs.asides import text_locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,11 @@ class Sender:
     applicant: str = ""
 
     @classmethod
-    def of(cls, incoming: Incoming, applicant: str = "") -> Sender:
-        return cls(incoming.address, incoming.name, incoming.locale, applicant)
+    def of(cls, incoming: Incoming, applicant: str = "", home: str = "") -> Sender:
+        """Where the platform does not tell the language, as WhatsApp does not, the first words do;
+        words that could be of any leave it at `home`."""
+        locale = incoming.locale or text_locale(incoming.text, home)
+        return cls(incoming.address, incoming.name, locale, applicant)
 
 
 @dataclass(frozen=True, slots=True)

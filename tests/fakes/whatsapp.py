@@ -96,6 +96,7 @@ class FakeWhatsApp:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/v25.0/{number}/messages", self._messages)
+        app.router.add_get("/v25.0/{number}", self._number)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -256,12 +257,25 @@ class FakeWhatsApp:
             await self._released.wait()
         return answer
 
-    async def _checked(self, request: web.Request) -> Json:
-        """The body of a request that may be made at all."""
+    async def _number(self, request: web.Request) -> web.Response:
+        """The entry of our own number, as far as it is asked for."""
+        try:
+            self._allow(request)
+            if set(request.query) != {"fields"} or request.query["fields"] != "id":
+                raise GraphError(100, "this fake tells the field id only")
+        except GraphError as error:
+            return web.json_response(error.body(), status=error.status)
+        return web.json_response({"id": self.phone_number_id})
+
+    def _allow(self, request: web.Request) -> None:
         if request.headers.getall("Authorization", []) != [f"Bearer {self.access_token}"]:
             raise GraphError(190, "Invalid OAuth access token")
         if request.match_info["number"] != self.phone_number_id:
             raise GraphError(100, "Object does not exist or no permission", subcode=33)
+
+    async def _checked(self, request: web.Request) -> Json:
+        """The body of a request that may be made at all."""
+        self._allow(request)
         if request.content_type != "application/json":
             raise GraphError(100, "content type must be application/json")
         try:

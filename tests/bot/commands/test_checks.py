@@ -57,7 +57,10 @@ async def test_redis_that_does_not_answer_is_a_problem(tmp_path: Path, redis_url
         assert redis.ok is well
 
 
-@pytest.mark.parametrize(("status", "word"), [(200, ""), (401, "TOKEN"), (503, "API_BASE")])
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [(200, ""), (401, "TOKEN"), (400, "settings"), (404, "settings"), (503, "API_BASE")],
+)
 async def test_whatsapp_is_asked_for_our_own_number_only(
     tmp_path: Path, status: int, word: str
 ) -> None:

@@ -165,3 +165,14 @@ async def test_a_platform_status_proves_that_an_unknown_send_arrived(world: Worl
         )
     await world.receipt("late", ReceiptStatus.DELIVERED)
     assert (await world.row(outbox, outbox.c.id == unknown[0].id)).status == "sent"
+
+
+@pytest.mark.parametrize(
+    ("text", "greeting"),
+    [("hi, who is this?", "automated assistant"), ("你好", "自动回访助手"), ("👋", "automated")],
+)
+async def test_a_stranger_is_greeted_in_the_language_of_their_first_words(
+    world: World, text: str, greeting: str
+) -> None:
+    shown = await world.say(text, "stranger")
+    assert greeting in shown[0].text
