@@ -92,16 +92,14 @@ def _correct_the_rating(turn: Turn, steps: list[str], text: str) -> None:
     ask_again(turn)
 
 
-def correct_by_edit(turn: Turn, text: str) -> bool:
-    """The person edited the message that answered the newest question; False if it does not fit."""
-    steps = answered_steps(turn)
-    if not steps:
+def correct_by_edit(turn: Turn, step_id: str, text: str) -> bool:
+    """The person edited the message that answered this step; False if it does not fit any more."""
+    if step_id not in answered_steps(turn):
         return False
-    step = turn.script.steps[steps[0]]
-    reading = read_answer(turn, step, text)
+    reading = read_answer(turn, turn.script.steps[step_id], text)
     if reading.value is None:
         return False
-    correct(turn, steps[0], reading.value)
+    correct(turn, step_id, reading.value)
     return True
 
 

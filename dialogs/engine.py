@@ -10,7 +10,7 @@ from channels.text import fold
 from dialogs.answers import read_answer
 from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
 from dialogs.context import Context, Mode
-from dialogs.effects import Effect, Message, Muted, Reminded
+from dialogs.effects import Corrected, Effect, Message, Muted, Recorded, Reminded
 from dialogs.events import (
     Begin,
     Due,
@@ -85,6 +85,11 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
             _given_back(turn, resume=event.resume)
         case Resolved():
             finish(turn, FollowupOutcome.HANDED_OFF)
+    if isinstance(event, Said) and event.ref and not event.edited:
+        taken = [
+            effect.step for effect in turn.effects if isinstance(effect, (Recorded, Corrected))
+        ]
+        turn.state.hear(event.ref, taken[0] if taken else "")
     if after_gap and turn.messages and not turn.state.opted_out:
         turn.messages.insert(0, Message(turn.phrase("automated_again")))
     if turn.messages:

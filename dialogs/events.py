@@ -22,10 +22,11 @@ class Begin:
 @dataclass(frozen=True, slots=True)
 class Said:
     """The person wrote something; secrets are already redacted. `edited`: it replaces an earlier
-    message."""
+    message. `ref` names the message, of an edit the one that it replaces; "" if that is not known."""
 
     text: str
     edited: bool = False
+    ref: str = ""
     sms: bool = False
 
 

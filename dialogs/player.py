@@ -84,6 +84,7 @@ class Player:
     said: list[Message] = field(default_factory=list)  # said since the last action
     effects: list[Effect] = field(default_factory=list)  # since the last action, unchecked
     last: tuple[State, Event, Context] | None = None
+    wrote: int = 0  # messages of the person; an edit is of the newest
 
     def __post_init__(self) -> None:
         self.state = State(self.script.script, self.script.version, self.transcript.locale)
@@ -129,9 +130,10 @@ class Player:
         self.turn, self.said, self.effects = [], [], []
         match line.what:
             case "user":
-                self._happen(Said(_text(value)))
+                self.wrote += 1
+                self._happen(Said(_text(value), ref=str(self.wrote)))
             case "edit":
-                self._happen(Said(str(value), edited=True))
+                self._happen(Said(str(value), edited=True, ref=str(self.wrote)))
             case "tap":
                 self._happen(self._tap(value))
             case "media":

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 ASKED_KEPT = 40  # how many questions back a tap is still understood
+HEARD_KEPT = 20  # messages whose edit corrects the answer that they gave
 
 
 class Status(StrEnum):
@@ -93,6 +94,9 @@ class State:
     offer_last: bool = False  # whether they were the last thing said, so that words mean them
     articles: dict[str, str] = field(default_factory=dict)  # article answered with → when
     offers: list[str] = field(default_factory=list)
+    heard: dict[str, str] = field(
+        default_factory=dict
+    )  # message → the step that it answered, or ""
     last_at: str = ""  # when the person last wrote or tapped
     introduced_at: str = ""  # when a reminder last said that it is an automated assistant
 
@@ -104,6 +108,7 @@ class State:
             answers=_plain(self.answers),
             path=list(self.path),
             articles=dict(self.articles),
+            heard=dict(self.heard),
             offers=list(self.offers),
         )
 
@@ -141,6 +146,12 @@ class State:
         for key in old[: max(0, len(self.asked) - ASKED_KEPT)]:
             del self.asked[key]
         return self.serial
+
+    def hear(self, ref: str, step: str) -> None:
+        """Keep in mind what a message answered, in case it is edited; the oldest are forgotten."""
+        self.heard[ref] = step
+        for old in list(self.heard)[: max(0, len(self.heard) - HEARD_KEPT)]:
+            del self.heard[old]
 
     def visited(self, step: str) -> bool:
         return any(name == step for name, _ in self.path)

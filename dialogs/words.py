@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from channels.text import fold
-from dialogs.answers import read_answer, say_value
+from dialogs.answers import read_answer, say_name, say_value
 from dialogs.asides import (
     RULE,
     STRONG,
@@ -65,7 +65,7 @@ def said(turn: Turn, event: Said) -> None:
         _said_while_waiting(turn, text, intents)
         return
     resume(turn)
-    if event.edited and correct_by_edit(turn, text):
+    if event.edited and _edited(turn, event.ref, text, intents):
         return
     if not intents and turn.state.offer_last and said_to_offer(turn, text):
         return
@@ -80,6 +80,21 @@ def said(turn: Turn, event: Said) -> None:
         or answer_question(turn, text)
     ):
         turn.tell("after_end" if turn.state.status is Status.ENDED else "nothing_pending")
+
+
+def _edited(turn: Turn, ref: str, text: str, intents: tuple[Detected, ...]) -> bool:
+    """An edit corrects the answer that the message gave, and no other; False if it is to be heard
+    like a new message: the newest one, mended before it was understood, and what must not be missed."""
+    step_id = turn.state.heard.get(ref, "")
+    if step_id and correct_by_edit(turn, step_id, text):
+        return True
+    newest = next(reversed(turn.state.heard), "")
+    if ref == newest or intents:
+        return False
+    if step_id:
+        turn.tell("change_unclear", name=say_name(turn, turn.script.steps[step_id]))
+        ask_again(turn)
+    return True
 
 
 def be_courteous(turn: Turn, text: str) -> bool:

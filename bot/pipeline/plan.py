@@ -258,7 +258,8 @@ def _said(plan: Plan, payload: dict[str, Any], *, edited: bool) -> Event:
     if kinds:
         plan.redacted.extend(kinds)
         return Redacted(tuple(kinds), notice_for(kinds, conversation.locale), text)
-    return Said(text, edited=edited)
+    ref = payload.get("reply_to" if edited else "message_id", "")
+    return Said(text, edited=edited, ref=str(ref))
 
 
 def _scrub(plan: Plan, before: list[str]) -> None:

@@ -9,13 +9,14 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialogs.context import Context, Duty, Mode
-from dialogs.effects import Ended, HandOff, Recorded
+from dialogs.effects import Corrected, Ended, HandOff, Recorded
 from dialogs.engine import advance
 from dialogs.events import (
     Begin,
@@ -32,7 +33,7 @@ from dialogs.events import (
     TimerKind,
 )
 from dialogs.script import Script
-from dialogs.state import ASKED_KEPT, State
+from dialogs.state import ASKED_KEPT, HEARD_KEPT, State
 from dialogs.testing import demo_context, demo_script
 
 SCRIPTS = Path(__file__).parents[2] / "dialogs" / "scripts"
@@ -75,7 +76,7 @@ TEXTS = st.sampled_from([*_WORDS.split("|"), "\ud83d"]) | st.text(max_size=30)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Said, TEXTS),
     st.builds(Said, TEXTS),
-    st.builds(Said, TEXTS, edited=st.booleans()),
+    st.builds(Said, TEXTS, edited=st.booleans(), ref=st.sampled_from(["", "1", "2", "3"])),
     st.builds(Tapped, st.integers(0, 12), st.integers(0, 7)),
     st.builds(Tapped, st.integers(0, 12), st.integers(0, 7)),
     st.builds(Tapped, st.none(), st.just(0)),
@@ -241,3 +242,33 @@ def test_the_examples_in_the_docs_are_true(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"dialogs.{module}"))
     assert result.attempted
     assert not result.failed
+
+
+def test_an_edit_corrects_the_answer_that_its_message_gave_and_no_other() -> None:
+    context = demo_context()
+    state = State("preapproval", PREAPPROVAL.version, "en")
+
+    def say(text: str, ref: str, *, edited: bool = False) -> list[Any]:
+        nonlocal state
+        step = advance(PREAPPROVAL, state, Said(text, edited=edited, ref=ref), context)
+        state = step.state
+        return [effect for effect in step.effects if isinstance(effect, (Recorded, Corrected))]
+
+    state = advance(PREAPPROVAL, state, Begin(), context).state
+    for number, text in enumerate(["1234", "yes", "yes", "none", "4", "yes"]):
+        say(text, f"m{number}")
+    assert state.answers["satisfaction"] == 4
+    (change,) = say("5", "m4", edited=True)
+    assert (change.name, change.old, change.new) == ("satisfaction", 4, 5)
+    before = dict(state.answers)
+    say("lovely weather", "m6")
+    for ref in ("unheard of", "m1"):
+        assert say("2", ref, edited=True) == []
+    assert {name: state.answers[name] for name in before} == before
+
+
+def test_what_messages_answered_is_forgotten_in_the_end() -> None:
+    state = State("preapproval", PREAPPROVAL.version, "en")
+    for number in range(HEARD_KEPT + 5):
+        state.hear(str(number), "")
+    assert list(state.heard) == [str(number) for number in range(5, HEARD_KEPT + 5)]

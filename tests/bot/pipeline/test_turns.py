@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -456,3 +457,13 @@ async def test_two_people_can_be_handed_over_in_one_batch(world: World) -> None:
     await world.accept(*(world.incoming(TEXT, who, text="agent please") for who in ("ann", "bob")))
     assert await run_turns(world.services, [row.id for row in await world.rows(conversation)]) == []
     assert {row.control for row in await world.rows(conversation)} == {"queued"}
+
+
+async def test_an_edit_corrects_what_its_own_message_answered(world: World) -> None:
+    await world.start()
+    said = world.incoming(IncomingKind.TEXT, text="4")
+    await world.take(replace(said, message_id="m1"))
+    for edited, rating in (("m0", 4), ("m1", 5)):
+        edit = world.incoming(IncomingKind.EDIT, text="5")
+        await world.take(replace(edit, message_id=edited, reply_to=edited))
+        assert (await world.answers())["rating"] == rating
