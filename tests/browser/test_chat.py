@@ -65,8 +65,10 @@ async def foreign(site_url: str, port: int, tokens: list[str]) -> AsyncIterator[
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield f"http://127.0.0.1:{port}"
-    await runner.cleanup()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
