@@ -196,13 +196,13 @@ async def _conversation_of(services: Services, found: Mapping[str, Any]) -> str 
 
 async def _is_opening(services: Services, found: Mapping[str, Any]) -> bool:
     """Whether the person has been away long enough for this to be an opening of the chat."""
-    conversation_id = await _conversation_of(services, found)
-    if conversation_id is None:
-        return True
+    mark = services.vault.lookup_hash(ACCOUNT, found["visitor"])
+    heard = select(address.c.last_in_at).where(
+        address.c.account == ACCOUNT, address.c.value_hash == mark
+    )
     async with services.db.read() as conn:
-        last = await conn.scalar(
-            select(conversation.c.last_in_at).where(conversation.c.id == conversation_id)
-        )
+        # Of the address, where ingress notes it: another tab may have opened the chat just now.
+        last = await conn.scalar(heard)
     return last is None or services.clock.now() - last > REOPENED_AFTER
 
 
