@@ -30,7 +30,7 @@ async def test_asked_to_stop_it_ends_the_open_streams_and_exits_in_order(tmp_pat
                 assert process.returncode is None
             session = await (await person.post("/w/v1/session", json={"locale": "zh"})).json()
             bearer = {"authorization": f"Bearer {session['token']}"}
-            await person.post("/demo/sign-in/agent")
+            (await person.post("/demo/sign-in/agent")).release()
             feed = await person.get("/w/v1/events", headers=bearer)
             hints = await person.get("/desk/events")
             assert b"event: everything" in await hints.content.readline()
