@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import time
@@ -13,6 +14,7 @@ from fastapi import Response
 from bot.app import create_app
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
+from bot.commands.serve import ProcessRole, stop_asked
 from bot.runtime import Runtime
 from bot.settings import Settings
 from bot.web.server import Server, keep_what_is_made
@@ -20,8 +22,10 @@ from bot.web.server import Server, keep_what_is_made
 SCRIPT = Path(__file__).with_name("survey.yaml")
 
 
-async def serve(port: int, secret: str, platform_url: str) -> None:
+async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) -> None:
+    """Run one process of this role until SIGTERM; it takes its settings from the environment."""
     settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
+    web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
     async with open_services(settings, scripts=(SCRIPT,)) as services:
         services.channels[ACCOUNT] = BenchChannel(secret, platform_url)
         decisions = [0, 0]  # how many, and their CPU nanoseconds
@@ -36,7 +40,7 @@ async def serve(port: int, secret: str, platform_url: str) -> None:
                 decisions[1] += time.thread_time_ns() - began
 
         services.knowledge.ask = counted
-        async with Runtime(services) as runtime:
+        async with Runtime(services, web=web, worker=worker) as runtime:
             app = create_app(services, runtime)
 
             @app.get("/bench/decisions")
@@ -45,7 +49,13 @@ async def serve(port: int, secret: str, platform_url: str) -> None:
 
             keep_what_is_made()
             listener = socket.create_server(("127.0.0.1", port), backlog=2048)
-            await Server(app, services.live).serve(sockets=[listener])
+            with stop_asked() as stop:
+                server = Server(app, services.live)
+                serving = asyncio.create_task(server.serve(sockets=[listener]))
+                asked = asyncio.create_task(stop.wait())
+                await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+                server.should_exit = True
+                await serving
 
 
 if __name__ == "__main__":
@@ -54,4 +64,5 @@ if __name__ == "__main__":
     from bot.logs import configure_logs
 
     configure_logs()
-    uvloop.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    role = ProcessRole(sys.argv[4] if len(sys.argv) > 4 else "all")
+    uvloop.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3], role))

@@ -96,7 +96,7 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
             )
         )
         keep_what_is_made()
-        with _stop_asked() as stop:
+        with stop_asked() as stop:
             if listener is None:
                 _say("The worker runs. Stop it with Ctrl+C.")
                 await stop.wait()
@@ -114,7 +114,7 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
 
 
 @contextmanager
-def _stop_asked() -> Iterator[asyncio.Event]:
+def stop_asked() -> Iterator[asyncio.Event]:
     """An event that Ctrl+C and SIGTERM set: the process stops in order. The second one does not wait."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
