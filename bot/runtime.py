@@ -70,7 +70,7 @@ class Runtime:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_S)
         # What is on its way to a platform is waited for: cut off, nobody could tell if it arrived.
-        await _end(self._sending, STOP_S)
+        await asyncio.gather(_end(self._sending, STOP_S), self.delivery.finish(STOP_S))
         await _end(self._small, 1.0)
         await self._stack.aclose()
 
@@ -120,7 +120,7 @@ class Runtime:
         bus = self.services.bus
         while True:
             ids = await bus.take(Topic.TURNS, BATCH)
-            again = await run_turns(self.services, ids)
+            again = await run_turns(self.services, ids, self.delivery)
             if again:
                 await bus.publish(Topic.TURNS, again)
 

@@ -29,7 +29,7 @@ from bot.outreach.followups import start_followup
 from bot.settings import Settings
 from bot.store.people import Profile, import_people
 
-REPLY_WITHIN_S = 30.0
+REPLY_WITHIN_S = 12.0
 WARM_UP = 50  # people before the clock starts
 ALONE = 60  # people one after the other, for the latency at concurrency 1
 

@@ -25,7 +25,8 @@ from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
 from bot.store.addresses import Resolved
 from bot.store.columns import Moment
-from bot.store.statements import among, execute_many, insert_new
+from bot.store.direct import Query, bulk_insert
+from bot.store.statements import among
 from bot.store.tables import address, inbox
 from channels.message import Incoming, IncomingKind, Receipt
 
@@ -174,7 +175,7 @@ class Ingress:
                     "received_at": now,
                 }
             )
-        await execute_many(conn, insert_new(conn, inbox), rows)
+        await _NEW.run(conn, rows)
 
 
 async def _note_heard(
@@ -187,7 +188,7 @@ async def _note_heard(
         if one.kind not in (IncomingKind.STOP, IncomingKind.RESUME)
     }
     if heard:
-        await conn.execute(_HEARD, {"heard": heard, "now": now})
+        await _HEARD.run(conn, {"heard": heard, "now": now})
 
 
 def _settle(batch: list[_Delivery]) -> None:
@@ -217,7 +218,18 @@ def _payload(incoming: Incoming, place: Resolved, locale: str) -> dict[str, Any]
     return payload
 
 
-_HEARD = (
+_NEW = bulk_insert(
+    inbox,
+    "account",
+    "external_id",
+    "conversation_id",
+    "person_id",
+    "kind",
+    "payload",
+    "received_at",
+    finish=lambda new: new.on_conflict_do_nothing(),
+)
+_HEARD = Query(
     update(address)
     .where(among(address.c.id, "heard"))
     .values(last_in_at=bindparam("now", type_=Moment()), unreachable_at=None)

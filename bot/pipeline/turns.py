@@ -17,21 +17,33 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Integer, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pipeline.flow import Author, Control, InboxKind
+from bot.pipeline.claims import Outlet
+from bot.pipeline.flow import Author, Cause, Control, InboxKind
 from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
 from bot.pipeline.secrets import RECENT, RecentText
 from bot.pipeline.writes import write_plans
 from bot.scripts import learn_versions
 from bot.services import Services
-from bot.store.columns import Ciphertext
+from bot.store.columns import Ciphertext, Moment
+from bot.store.direct import Query
 from bot.store.ids import new_id
 from bot.store.statements import among
-from bot.store.tables import case, conversation, followup, inbox, message, person
+from bot.store.tables import (
+    UNSENT,
+    address,
+    case,
+    conversation,
+    followup,
+    inbox,
+    message,
+    outbox,
+    person,
+)
 from bot.store.vault import PersonKey
 from dialogs.context import Context, Mode, Person
 from dialogs.script import HandoffReason
@@ -46,8 +58,11 @@ ROWS_A_TURN = 20  # inbox rows of one conversation in one turn; the rest waits f
 RECEPTION = "reception"  # the script for somebody who has no follow-up
 
 
-async def run_turns(services: Services, conversation_ids: Collection[str]) -> list[str]:
-    """Process what waits for these conversations; returns those that still have work.
+async def run_turns(
+    services: Services, conversation_ids: Collection[str], outlet: Outlet | None = None
+) -> list[str]:
+    """Process what waits for these conversations; returns those that still have work. What they
+    answer goes to the `outlet`, where it is given and has room, else it waits for any sender.
 
     A batch that fails is tried again one by one. What breaks is parked with its error and a
     colleague takes over; what comes after it goes on. Raises where the database is away: then
@@ -55,15 +70,15 @@ async def run_turns(services: Services, conversation_ids: Collection[str]) -> li
     """
     ids = sorted(set(conversation_ids))[:BATCH]
     try:
-        return await _run(services, ids, ROWS_A_TURN)
+        return await _run(services, ids, ROWS_A_TURN, outlet)
     except Exception as error:
         if len(ids) > 1:
             log.warning("batch_not_written", conversations=len(ids), error=type(error).__name__)
         elif _passes(error) is not Passing.AGAIN:
-            return await _run_alone(services, ids[0])
+            return await _run_alone(services, ids[0], outlet)
     again: list[str] = []
     for item in ids:
-        again += await _run_alone(services, item)
+        again += await _run_alone(services, item, outlet)
     return again
 
 
@@ -91,11 +106,11 @@ def _passes(error: BaseException) -> Passing:
     return Passing.NEVER
 
 
-async def _run_alone(services: Services, conversation_id: str) -> list[str]:
+async def _run_alone(services: Services, conversation_id: str, outlet: Outlet | None) -> list[str]:
     """One conversation, then its rows one by one, so that only the row that breaks is parked."""
     for rows in (ROWS_A_TURN, 1):
         try:
-            return await _run(services, [conversation_id], rows)
+            return await _run(services, [conversation_id], rows, outlet)
         except Exception as error:
             match _passes(error):
                 case Passing.AGAIN:
@@ -108,7 +123,7 @@ async def _run_alone(services: Services, conversation_id: str) -> list[str]:
     return [conversation_id]
 
 
-async def _run(services: Services, ids: list[str], rows: int) -> list[str]:
+async def _run(services: Services, ids: list[str], rows: int, outlet: Outlet | None) -> list[str]:
     """One batch: read, compute, write. `rows` of each conversation, at most."""
     now = services.clock.now()
     loaded = await _load(services, ids, now, rows)
@@ -116,7 +131,7 @@ async def _run(services: Services, ids: list[str], rows: int) -> list[str]:
     plans = [
         plan_turn(item, now, contexts, services.vault.read_token) for item in loaded.conversations
     ]
-    stale = await _commit(services, plans, loaded.keys, now) if plans else []
+    stale = await _commit(services, plans, loaded.keys, now, outlet) if plans else []
     more = [item.id for item in loaded.conversations if len(item.rows) == rows]
     return sorted({*stale, *more})
 
@@ -152,8 +167,8 @@ class _Contexts:
 
 async def _load(services: Services, ids: list[str], now: datetime, most: int) -> _Loaded:
     async with services.db.read() as conn:
-        rows = (await conn.execute(_CONVERSATIONS, {"ids": ids})).mappings().all()
-        waiting = (await conn.execute(_WAITING, {"ids": ids, "most": most})).mappings().all()
+        rows = await _CONVERSATIONS.rows(conn, {"ids": ids})
+        waiting = await _WAITING.rows(conn, {"ids": ids, "most": most})
         by_conversation: dict[str, list[Any]] = defaultdict(list)
         for row in waiting:
             by_conversation[row["conversation_id"]].append(row)
@@ -229,6 +244,10 @@ def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> C
         started=row["started_at"] is not None,
         replied=row["replied_at"] is not None,
         rows=rows,
+        to=keys[owner].open(row["address_value"]),
+        zone=row["zone"],
+        last_in_at=row["last_in_at"],
+        first_delivered_at=row["delivered_at"],
     )
 
 
@@ -247,29 +266,45 @@ async def _recent(
     """What these people wrote in the last minutes, oldest first."""
     found: dict[str, list[RecentText]] = defaultdict(list)
     parameters = {"ids": ids, "since": now - RECENT}
-    for row in (await conn.execute(_RECENT, parameters)).mappings():
+    for row in await _RECENT.rows(conn, parameters):
         if row["person_id"] in keys and row["body"]:
             body = orjson.loads(keys[row["person_id"]].open(row["body"]))
             found[row["conversation_id"]].append(RecentText(row["id"], body))
     return found
 
 
-async def _commit(services: Services, plans: list[Plan], keys: Keys, now: datetime) -> list[str]:
+async def _commit(
+    services: Services,
+    plans: list[Plan],
+    keys: Keys,
+    now: datetime,
+    outlet: Outlet | None = None,
+) -> list[str]:
     """Write the plans whose conversation nobody changed meanwhile; returns the others' ids."""
     async with services.db.write() as conn:
-        ids = [plan.conversation.id for plan in plans]
-        held = {row.id: row for row in await conn.execute(_LOCK, {"ids": ids})}
+        ids = {"ids": [plan.conversation.id for plan in plans]}
+        held = {row["id"]: row for row in await _LOCK.rows(conn, ids)}
+        waiting = {row["conversation_id"] for row in await _UNSENT.rows(conn, ids)}
         fresh = []
         for plan in plans:
             row = held.get(plan.conversation.id)
-            if row is not None and row.revision == plan.conversation.revision:
+            if row is not None and row["revision"] == plan.conversation.revision:
                 # Senders count the feed on without a new revision.
-                plan.conversation.feed = row.feed
+                plan.conversation.feed = row["feed"]
+                plan.waits = plan.conversation.id in waiting
+                plan.sends_now = (
+                    outlet is not None
+                    and not plan.waits
+                    and outlet.has_room(plan.conversation.account)
+                    and all(out.cause is Cause.REPLY for out in plan.outbound)
+                )
                 fresh.append(plan)
-        sends = await write_plans(conn, services, fresh, keys, now)
+        texts = await write_plans(conn, services, fresh, keys, now)
+    if outlet is not None and texts.claimed:
+        outlet.take(texts.claimed)
     written = {plan.conversation.id for plan in fresh}
-    await services.after_turns(sorted(written), sends)
-    return [item for item in ids if item not in written and item in held]
+    await services.after_turns(sorted(written), texts.waiting)
+    return [item for item in ids["ids"] if item not in written and item in held]
 
 
 async def _park(services: Services, conversation_id: str, why: str) -> None:
@@ -328,7 +363,7 @@ async def _park_unread(services: Services, conversation_id: str, why: str, now: 
     await services.told([conversation_id])
 
 
-_CONVERSATIONS = (
+_CONVERSATIONS = Query(
     select(
         conversation.c.id,
         conversation.c.person_id,
@@ -351,7 +386,11 @@ _CONVERSATIONS = (
         followup.c.version,
         followup.c.started_at,
         followup.c.replied_at,
+        followup.c.delivered_at,
+        address.c.value.label("address_value"),
+        address.c.last_in_at,
     )
+    .join(address, address.c.id == conversation.c.address_id)
     .join(person, person.c.id == conversation.c.person_id)
     .outerjoin(followup, followup.c.id == conversation.c.followup_id)
     .where(among(conversation.c.id, "ids"))
@@ -368,7 +407,7 @@ _FIRST = (
     )
     .subquery()
 )
-_WAITING = (
+_WAITING = Query(
     select(
         inbox.c.id,
         inbox.c.conversation_id,
@@ -377,24 +416,30 @@ _WAITING = (
         inbox.c.received_at,
     )
     .join(_FIRST, _FIRST.c.id == inbox.c.id)
-    .where(_FIRST.c.place <= bindparam("most"))
+    .where(_FIRST.c.place <= bindparam("most", type_=Integer()))
     .order_by(inbox.c.id)
 )
 
-_RECENT = (
+_RECENT = Query(
     select(message.c.id, message.c.conversation_id, message.c.person_id, message.c.body)
     .where(
         among(message.c.conversation_id, "ids"),
         message.c.author == str(Author.PERSON),
-        message.c.kind.in_(_WORDS),
-        message.c.at > bindparam("since"),
+        or_(*(message.c.kind == kind for kind in _WORDS)),
+        message.c.at > bindparam("since", type_=Moment()),
     )
     .order_by(message.c.id)
 )
 
-_LOCK = (
+_LOCK = Query(
     select(conversation.c.id, conversation.c.revision, conversation.c.feed)
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
     .with_for_update()
+)
+
+_UNSENT = Query(
+    select(outbox.c.conversation_id)
+    .where(among(outbox.c.conversation_id, "ids"), UNSENT)
+    .distinct()
 )

@@ -13,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.store.direct import driver_of, run_on_driver
+
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -92,7 +94,7 @@ class Database:
         On SQLite the writers of this process queue here, those of others in the database.
         """
         if self._one_writer is None:
-            async with self._writer.begin() as conn:
+            async with self._writer.connect() as conn, _transaction(conn):
                 yield conn
         else:
             async with self._one_writer, self._writer.begin() as conn:
@@ -159,21 +161,44 @@ def _parse(url: str) -> URL:
 
 
 def _postgresql_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
-    """Readers need no BEGIN and ROLLBACK around their statements: two round trips less a read."""
+    """Readers need no BEGIN and ROLLBACK around their statements: two round trips less a read.
+    Writers' transactions are begun on the driver, for SQLAlchemy's statements and direct ones alike.
+    """
 
-    def engine(settings: dict[str, str], isolation: str) -> AsyncEngine:
+    def engine(settings: dict[str, str]) -> AsyncEngine:
         return create_async_engine(
             url,
             pool_size=(pool_size + 1) // 2,
             max_overflow=pool_size // 2,
             pool_use_lifo=True,
             hide_parameters=True,  # errors go to the log, values do not
-            isolation_level=isolation,
+            isolation_level="AUTOCOMMIT",
             connect_args={"timeout": _CONNECT_S, "server_settings": settings},
         )
 
-    readers = engine({"default_transaction_read_only": "on"}, "AUTOCOMMIT")
-    return readers, engine({}, "READ COMMITTED")
+    return engine({"default_transaction_read_only": "on"}), engine({})
+
+
+@asynccontextmanager
+async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
+    """BEGIN and COMMIT of PostgreSQL. Where the rollback fails too, the connection leaves the pool:
+    the server ends its transaction."""
+    driver = driver_of(conn)
+    await run_on_driver(conn, driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED"))
+    try:
+        yield
+        await run_on_driver(conn, driver.execute("COMMIT"))
+    except BaseException:
+        try:
+            if not driver.is_closed():
+                await driver.execute("ROLLBACK")
+        except BaseException:
+            driver.terminate()
+            raise
+        finally:
+            if driver.is_closed() and not conn.invalidated:
+                await conn.invalidate()
+        raise
 
 
 def _sqlite_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:

@@ -23,6 +23,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.columns import Ciphertext
+from bot.store.direct import Query
 from bot.store.keys import KEY_BYTES, Keys, KeysError, fingerprint, read_keys
 from bot.store.statements import among, chunks, execute_many
 from bot.store.tables import person_key, vault_key
@@ -130,10 +131,10 @@ class Vault:
             else:
                 wanted.append(person_id)
         for part in chunks(wanted):
-            rows = await conn.execute(_KEYS, {"people": part})
-            for person_id, wrapped, master in rows:
-                key = PersonKey(person_id, self.unwrap(person_id, wrapped, master))
-                found[person_id] = key
+            for row in await _KEYS.rows(conn, {"people": part}):
+                person_id = row["person_id"]
+                secret = self.unwrap(person_id, row["wrapped"], row["master"])
+                found[person_id] = key = PersonKey(person_id, secret)
                 self._remember(key)
         return found
 
@@ -271,8 +272,10 @@ class Vault:
         return serial, index
 
 
-_KEYS = select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
-    among(person_key.c.person_id, "people")
+_KEYS = Query(
+    select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
+        among(person_key.c.person_id, "people")
+    )
 )
 
 
