@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.commands.base import ProblemError, run
+from bot.commands.base import ProblemError, UsageError, run
+from bot.settings import Bus
+
+REDIS = "redis://127.0.0.1:6379/0"
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure the product on this machine.")
 
@@ -22,19 +25,32 @@ def bench() -> None:
 @bench_app.command()
 def turns(
     database: Annotated[str | None, typer.Option(help="database URL; default: SQLite")] = None,
-    bus: Annotated[str, typer.Option(help="local")] = "local",
+    bus: Annotated[Bus, typer.Option(help="local or redis")] = Bus.LOCAL,
+    redis: Annotated[str, typer.Option(help="Redis URL, for --bus redis")] = REDIS,
+    roles: Annotated[
+        str, typer.Option(help='processes, such as "all,all" or "web,worker,worker"')
+    ] = "",
     people: Annotated[int, typer.Option(min=1, help="how many people talk")] = 500,
     concurrency: Annotated[int, typer.Option(min=1, help="how many at once")] = 32,
     json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """A six-turn survey over HTTP: signed webhook in, reply at a stub platform out."""
-    from bot.bench.turns import bench_turns
+    from bot.bench.turns import Setup, bench_turns
+
+    shared = bus is Bus.REDIS
+    setup = Setup(
+        database,
+        redis if shared else None,
+        tuple((roles or ("all,all" if shared else "all")).split(",")),
+        people,
+        concurrency,
+    )
+    if any(role not in ("all", "web", "worker") for role in setup.roles):
+        raise UsageError(f"--roles {roles}: a list of all, web and worker, by commas")
 
     async def work() -> dict[str, Any]:
-        if bus != "local":
-            raise ProblemError("only --bus local is there yet")
         try:
-            return await bench_turns(database, people, concurrency)
+            return await bench_turns(setup)
         except RuntimeError as error:
             raise ProblemError(str(error)) from None
 

@@ -52,11 +52,15 @@ class Answers:
         """A secret was found in it: the first value goes too."""
         self._rewritten.append(_row(key, new_value=value))
 
-    async def write(self, conn: AsyncConnection) -> None:
+    @property
+    def new(self) -> list[Row]:
+        """Rows for `NEW_ANSWERS`, after `change`."""
+        return list(self._new.values())
+
+    async def change(self, conn: AsyncConnection) -> None:
+        """Write what changes answers that were there before."""
         if self._corrected:
             await conn.execute(_CORRECT, list(self._corrected.values()))
-        if self._new:
-            await _NEW.run(conn, list(self._new.values()))
         if self._withdrawn:
             await conn.execute(_WITHDRAW, [_row(key) for key in sorted(self._withdrawn)])
         if self._rewritten:
@@ -81,7 +85,7 @@ def _or_replace(new: Any) -> Any:
     )
 
 
-_NEW = bulk_insert(
+NEW_ANSWERS = bulk_insert(
     result,
     "followup_id",
     "name",

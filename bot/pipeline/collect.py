@@ -40,6 +40,15 @@ from dialogs.effects import (
 from dialogs.state import FollowupOutcome
 
 Row = dict[str, Any]
+FOLLOWUP_CHANGES = (
+    "flow",
+    "outcome",
+    "account",
+    "locale",
+    "started_at",
+    "replied_at",
+    "ended_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +69,7 @@ class Batch:
         self.processed: list[int] = []
         self.failed: list[Row] = []
         self.conversations: list[Row] = []
-        self.started: list[Row] = []
-        self.replied: list[Row] = []
-        self.ended: list[Row] = []
+        self.followups: dict[str, Row] = {}  # by id; None: stays as it is
         self.inbound: list[Row] = []
         self.rewritten: list[Row] = []
         self.outbound: list[Text] = []
@@ -385,19 +392,19 @@ def _collect_followup(batch: Batch, plan: Plan) -> None:
     item = plan.conversation
     if item.followup_id is None:
         return
+    change: Row = {}
     if not item.started and plan.outbound:
-        started = {"id": item.followup_id, "started_at": batch.now, "account": item.account}
-        batch.started.append({**started, "locale": item.state.locale})
+        change |= {"flow": str(Flow.IN_SCRIPT), "started_at": batch.now}
+        change |= {"account": item.account, "locale": item.state.locale}
     if not item.replied and any(r.row.kind is not InboxKind.START for r in plan.inbound):
-        batch.replied.append({"id": item.followup_id, "replied_at": batch.now})
+        change["replied_at"] = batch.now
     for effect in plan.effects:
         if isinstance(effect, Ended):
             completed = effect.outcome is FollowupOutcome.COMPLETED
-            batch.ended.append(
-                {
-                    "id": item.followup_id,
-                    "ended_at": batch.now,
-                    "flow": str(Flow.DONE if completed else Flow.STOPPED),
-                    "outcome": str(effect.outcome),
-                }
-            )
+            change["flow"] = str(Flow.DONE if completed else Flow.STOPPED)
+            change |= {"outcome": str(effect.outcome), "ended_at": batch.now}
+    if change:
+        batch.followups[item.followup_id] = {**_UNCHANGED, "id": item.followup_id, **change}
+
+
+_UNCHANGED: Row = dict.fromkeys(FOLLOWUP_CHANGES)

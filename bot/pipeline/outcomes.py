@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.bus import Topic
@@ -15,7 +15,7 @@ from bot.pipeline.claims import AGAIN, Row
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
 from bot.services import Services
 from bot.store.columns import Moment
-from bot.store.direct import Query, bulk_insert, bulk_update
+from bot.store.direct import Query, Together, bulk_insert, bulk_update
 from bot.store.statements import among, insert_new
 from bot.store.tables import (
     UNSENT,
@@ -123,20 +123,22 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
         # Conversations before outbox rows, as in a turn: two orders could meet in a deadlock.
         places = {item.row["conversation_id"] for item in done}
         await _LOCK.run(conn, {"ids": list(places)})
-        await _OUTCOME.run(conn, [_values(item) for item in done])
-        await _TIMERS.run(conn, [row for item in done for row in _timers(item, now)])
         first = {
             item.row["followup_id"]: item.sent_at
             for item in reversed(sent)
             if item.row["followup_id"] and item.row["first_delivered_at"] is None
         }
-        delivered = [{"id": key, "delivered_at": at} for key, at in first.items()]
-        await _FIRST_DELIVERED.run(conn, delivered)
+        behind = await _DONE.run(
+            conn,
+            [_values(item) for item in done],
+            [row for item in done for row in _timers(item, now)],
+            [{"id": key, "delivered_at": at} for key, at in first.items()],
+            values={"ids": list(places), "now": now},
+        )
         await _show(conn, sent)
         for item in done:
             if await _consequences(conn, services, item, now):
                 stopped.append(item.row["conversation_id"])
-        behind = await _BEHIND.rows(conn, {"ids": list(places), "now": now})
     if behind:  # they were held back by what is done now
         await services.bus.publish(Topic.SENDS, [row["conversation_id"] for row in behind])
     if stopped:
@@ -252,22 +254,7 @@ _LOCK = Query(
     .order_by(conversation.c.id)
     .with_for_update()
 )
-_OUTCOME = bulk_update(
-    outbox,
-    ["id"],
-    "status",
-    "detail",
-    "provider_id",
-    "parts_done",
-    "due_at",
-    "sent_at",
-    "attempts",
-    also=lambda row: {"claimed_at": None},
-)
-_TIMERS = bulk_insert(
-    timer, "conversation_id", "person_id", "followup_id", "kind", "serial", "due_at"
-)
-_BEHIND = Query(
+_BEHIND = (
     select(outbox.c.conversation_id)
     .where(
         among(outbox.c.conversation_id, "ids"),
@@ -277,6 +264,23 @@ _BEHIND = Query(
     )
     .distinct()
 )
+_DONE = Together(
+    bulk_update(
+        outbox,
+        ["id"],
+        "status",
+        "detail",
+        "provider_id",
+        "parts_done",
+        "due_at",
+        "sent_at",
+        "attempts",
+        also=lambda row: {"claimed_at": null()},
+    ),
+    bulk_insert(timer, "conversation_id", "person_id", "followup_id", "kind", "serial", "due_at"),
+    bulk_update(followup, ["id"], "delivered_at", where=[followup.c.delivered_at.is_(None)]),
+    then=_BEHIND,
+)
 _NEXT_FEED = (
     update(conversation)
     .where(conversation.c.id == bindparam("row"))
@@ -285,9 +289,6 @@ _NEXT_FEED = (
 )
 _PLACE = (
     update(message).where(message.c.outbox_id == bindparam("row")).values(feed=bindparam("place"))
-)
-_FIRST_DELIVERED = bulk_update(
-    followup, ["id"], "delivered_at", where=[followup.c.delivered_at.is_(None)]
 )
 _UNREACHABLE = (
     update(followup)

@@ -9,7 +9,7 @@ take the same conversation write it once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import Integer, bindparam, func, insert, or_, select, update
+from sqlalchemy import Integer, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,7 +32,7 @@ from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
 from bot.store.direct import Query
 from bot.store.ids import new_id
-from bot.store.statements import among
+from bot.store.statements import among, next_numbers
 from bot.store.tables import (
     UNSENT,
     address,
@@ -167,16 +167,15 @@ class _Contexts:
 
 async def _load(services: Services, ids: list[str], now: datetime, most: int) -> _Loaded:
     async with services.db.read() as conn:
-        rows = await _CONVERSATIONS.rows(conn, {"ids": ids})
         waiting = await _WAITING.rows(conn, {"ids": ids, "most": most})
         by_conversation: dict[str, list[Any]] = defaultdict(list)
         for row in waiting:
-            by_conversation[row["conversation_id"]].append(row)
-        busy = [row for row in rows if by_conversation[row["id"]]]
+            by_conversation[row["id"]].append(row)
+        busy = [by_conversation[key][0] for key in sorted(by_conversation)]
         keys = await services.vault.keys(conn, {row["person_id"] for row in busy})
         erased = [row["id"] for row in busy if row["person_id"] not in keys]
         busy = [row for row in busy if row["person_id"] in keys]
-        wrote = [row["conversation_id"] for row in waiting if row["kind"] in _WORDS]
+        wrote = [row["id"] for row in waiting if row["kind"] in _WORDS]
         recent = await _recent(conn, keys, wrote, now) if wrote else {}
         if any(not _script_known(services, row) for row in busy):
             await learn_versions(services.scripts, conn)
@@ -210,7 +209,7 @@ def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> C
     owner = row["person_id"]
     rows = [
         InboxRow(
-            item["id"],
+            item["inbox_id"],
             InboxKind(item["kind"]),
             orjson.loads(keys[owner].open(item["payload"])),
             item["received_at"],
@@ -282,16 +281,15 @@ async def _commit(
 ) -> list[str]:
     """Write the plans whose conversation nobody changed meanwhile; returns the others' ids."""
     async with services.db.write() as conn:
-        ids = {"ids": [plan.conversation.id for plan in plans]}
-        held = {row["id"]: row for row in await _LOCK.rows(conn, ids)}
-        waiting = {row["conversation_id"] for row in await _UNSENT.rows(conn, ids)}
+        ids = [plan.conversation.id for plan in plans]
+        held, numbers = await _hold(conn, ids, sum(len(plan.outbound) for plan in plans))
         fresh = []
         for plan in plans:
             row = held.get(plan.conversation.id)
             if row is not None and row["revision"] == plan.conversation.revision:
                 # Senders count the feed on without a new revision.
                 plan.conversation.feed = row["feed"]
-                plan.waits = plan.conversation.id in waiting
+                plan.waits = row["waits"]
                 plan.sends_now = (
                     outlet is not None
                     and not plan.waits
@@ -299,12 +297,24 @@ async def _commit(
                     and all(out.cause is Cause.REPLY for out in plan.outbound)
                 )
                 fresh.append(plan)
-        texts = await write_plans(conn, services, fresh, keys, now)
+        texts = await write_plans(conn, services, fresh, keys, now, numbers)
     if outlet is not None and texts.claimed:
         outlet.take(texts.claimed)
     written = {plan.conversation.id for plan in fresh}
     await services.after_turns(sorted(written), texts.waiting)
-    return [item for item in ids["ids"] if item not in written and item in held]
+    return [item for item in ids if item not in written and item in held]
+
+
+async def _hold(
+    conn: AsyncConnection, ids: list[str], texts: int
+) -> tuple[dict[str, Mapping[str, Any]], Sequence[int]]:
+    """Lock these conversations, in order; also that many new ids of the outbox."""
+    rows = await _HOLD.rows(conn, {"ids": ids, "texts": texts})
+    if conn.dialect.name == "postgresql":
+        numbers = sorted(rows[0]["numbers"] or ()) if rows else []
+    else:
+        numbers = await next_numbers(conn, outbox, texts)
+    return {row["id"]: row for row in rows}, numbers
 
 
 async def _park(services: Services, conversation_id: str, why: str) -> None:
@@ -363,8 +373,23 @@ async def _park_unread(services: Services, conversation_id: str, why: str, now: 
     await services.told([conversation_id])
 
 
-_CONVERSATIONS = Query(
+_WORDS = (str(InboxKind.TEXT), str(InboxKind.EDIT), str(InboxKind.MEDIA))
+_PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=inbox.c.id)
+_FIRST = (
+    select(inbox.c.id, _PLACE.label("place"))
+    .where(
+        among(inbox.c.conversation_id, "ids"),
+        inbox.c.processed_at.is_(None),
+    )
+    .subquery()
+)
+# A row of the inbox with all that its turn needs; mostly a conversation has one.
+_WAITING = Query(
     select(
+        inbox.c.id.label("inbox_id"),
+        inbox.c.kind,
+        inbox.c.payload,
+        inbox.c.received_at,
         conversation.c.id,
         conversation.c.person_id,
         conversation.c.address_id,
@@ -390,32 +415,11 @@ _CONVERSATIONS = Query(
         address.c.value.label("address_value"),
         address.c.last_in_at,
     )
+    .join(_FIRST, _FIRST.c.id == inbox.c.id)
+    .join(conversation, conversation.c.id == inbox.c.conversation_id)
     .join(address, address.c.id == conversation.c.address_id)
     .join(person, person.c.id == conversation.c.person_id)
     .outerjoin(followup, followup.c.id == conversation.c.followup_id)
-    .where(among(conversation.c.id, "ids"))
-    .order_by(conversation.c.id)
-)
-
-_WORDS = (str(InboxKind.TEXT), str(InboxKind.EDIT), str(InboxKind.MEDIA))
-_PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=inbox.c.id)
-_FIRST = (
-    select(inbox.c.id, _PLACE.label("place"))
-    .where(
-        among(inbox.c.conversation_id, "ids"),
-        inbox.c.processed_at.is_(None),
-    )
-    .subquery()
-)
-_WAITING = Query(
-    select(
-        inbox.c.id,
-        inbox.c.conversation_id,
-        inbox.c.kind,
-        inbox.c.payload,
-        inbox.c.received_at,
-    )
-    .join(_FIRST, _FIRST.c.id == inbox.c.id)
     .where(_FIRST.c.place <= bindparam("most", type_=Integer()))
     .order_by(inbox.c.id)
 )
@@ -431,15 +435,20 @@ _RECENT = Query(
     .order_by(message.c.id)
 )
 
-_LOCK = Query(
-    select(conversation.c.id, conversation.c.revision, conversation.c.feed)
+# What waits to be sent is read as it was when the statement began: whoever writes such rows while
+# it waits for the lock either raises the revision or only makes them fewer.
+_HELD = (
+    select(
+        conversation.c.id,
+        conversation.c.revision,
+        conversation.c.feed,
+        exists().where(outbox.c.conversation_id == conversation.c.id, UNSENT).label("waits"),
+    )
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
-    .with_for_update()
+    .with_for_update(of=conversation)
 )
-
-_UNSENT = Query(
-    select(outbox.c.conversation_id)
-    .where(among(outbox.c.conversation_id, "ids"), UNSENT)
-    .distinct()
-)
+_NUMBERS = select(
+    func.array_agg(func.nextval(func.pg_get_serial_sequence("outbox", "id")))
+).select_from(func.generate_series(1, bindparam("texts", type_=Integer())).alias())
+_HOLD = Query(_HELD.add_columns(_NUMBERS.scalar_subquery().label("numbers")), sqlite=_HELD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,16 @@ import orjson
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.pipeline.answers import NEW_ANSWERS
 from bot.pipeline.claims import Due
-from bot.pipeline.collect import Batch, Text, collect
-from bot.pipeline.flow import Author, Cause, Flow, SendStatus
+from bot.pipeline.collect import FOLLOWUP_CHANGES, Batch, Text, collect
+from bot.pipeline.flow import Author, Cause, SendStatus
 from bot.pipeline.plan import Plan
 from bot.pipeline.secrets import RECENT, without_pieces
 from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
-from bot.store.direct import Query, bulk_insert, bulk_update
-from bot.store.statements import among, insert_new, next_numbers
+from bot.store.direct import Query, Together, bulk_insert, bulk_update
+from bot.store.statements import among, insert_new
 from bot.store.tables import (
     UNSENT,
     answer_use,
@@ -56,17 +57,32 @@ async def write_plans(
     plans: list[Plan],
     keys: Mapping[str, PersonKey],
     now: datetime,
+    numbers: Sequence[int],
 ) -> Texts:
-    """Write everything; returns what there is to send now."""
+    """Write everything; returns what there is to send now. `numbers`: new ids of the outbox, rising,
+    enough for every text."""
     batch = Batch(services, keys, now)
     for plan in plans:
         collect(batch, plan)
-    await _write_inbox(conn, batch)
-    await _write_records(conn, batch)
-    await _write_spread(conn, batch)
-    await _write_people(conn, batch)
-    await _write_messages(conn, batch)
-    await _UPDATE_CONVERSATION.run(conn, batch.conversations)
+    lines = [{**line, "outbox_id": None} for line in batch.inbound]
+    for number, text in zip(numbers, batch.outbound, strict=False):
+        text.row["id"] = text.line["outbox_id"] = number
+        lines.append(text.line)
+    await _write_rare(conn, batch)
+    await _TURN.run(
+        conn,
+        [{"id": row, "processed_at": now, "payload": Ciphertext()} for row in batch.processed],
+        batch.conversations,
+        [text.row for text in batch.outbound],
+        lines,
+        batch.records,
+        batch.timers,
+        batch.uses,
+        list(batch.followups.values()),
+        batch.answers.new,
+    )
+    if batch.helped:
+        await conn.execute(_HELPED, batch.helped)
     return Texts(
         [_due(batch, text) for text in batch.outbound if text.plan.sends_now],
         [text.plan.conversation.id for text in batch.outbound if not text.plan.sends_now],
@@ -93,30 +109,26 @@ def _due(batch: Batch, text: Text) -> Due:
     return Due({**row, **facts}, text.body, Address(item.account, item.to), batch.now)
 
 
-async def _write_inbox(conn: AsyncConnection, batch: Batch) -> None:
-    """Mark the rows as processed. Their bodies go: the transcript has them, without secrets."""
-    if batch.processed:
-        await _PROCESSED.run(conn, {"rows": batch.processed, "now": batch.now})
+async def _write_rare(conn: AsyncConnection, batch: Batch) -> None:
+    """What most batches have nothing of. It comes first: what was corrected was there before, what
+    waited for the send window or a cap is decided before the answer goes out."""
     if batch.failed:
         await conn.execute(_PARK, [{**row, "now": batch.now} for row in batch.failed])
-
-
-async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
-    await _RECORDS.run(conn, batch.records)
-    await _TIMERS.run(conn, batch.timers)
-    await _USES.run(conn, batch.uses)
     for table, rows in ((gap, batch.gaps), (case, batch.cases), (consent, batch.consents)):
         if rows:
             await conn.execute(insert(table), rows)
-    await _STARTED.run(conn, batch.started)
-    await _REPLIED.run(conn, batch.replied)
-    await _ENDED.run(conn, batch.ended)
-    if batch.helped:
-        await conn.execute(_HELPED, batch.helped)
-    await batch.answers.write(conn)
+    await batch.answers.change(conn)
     offers = [row for row in batch.offers if row["followup_id"]]
     if offers:
         await conn.execute(insert_new(conn, offer), offers)
+    await _write_spread(conn, batch)
+    await _write_people(conn, batch)
+    if batch.rewritten:
+        await conn.execute(_REWRITE, batch.rewritten)
+    if batch.restamped:
+        await conn.execute(_RESTAMP, batch.restamped)
+    if batch.woken:
+        await _NOW_DUE.run(conn, {"woken": batch.woken, "now": batch.now})
 
 
 async def _write_spread(conn: AsyncConnection, batch: Batch) -> None:
@@ -154,24 +166,6 @@ async def _write_people(conn: AsyncConnection, batch: Batch) -> None:
             )
             .values(status=str(SendStatus.DROPPED), detail="opted_out")
         )
-
-
-async def _write_messages(conn: AsyncConnection, batch: Batch) -> None:
-    if batch.rewritten:
-        await conn.execute(_REWRITE, batch.rewritten)
-    if batch.restamped:
-        await conn.execute(_RESTAMP, batch.restamped)
-    # What waited for the send window or a cap is decided now, before the answer goes out.
-    if batch.woken:
-        await _NOW_DUE.run(conn, {"woken": batch.woken, "now": batch.now})
-    lines = [{**line, "outbox_id": None} for line in batch.inbound]
-    if batch.outbound:
-        numbers = await next_numbers(conn, outbox, len(batch.outbound))
-        for number, text in zip(numbers, batch.outbound, strict=True):
-            text.row["id"] = text.line["outbox_id"] = number
-            lines.append(text.line)
-        await _OUTBOX.run(conn, [text.row for text in batch.outbound])
-    await _MESSAGES.run(conn, lines)
 
 
 _RECORDS = bulk_insert(record, "conversation_id", "followup_id", "kind", "actor", "data", "at")
@@ -212,11 +206,8 @@ _MESSAGES = bulk_insert(
     "feed",
     "at",
 )
-_PROCESSED = Query(
-    update(inbox)
-    .where(among(inbox.c.id, "rows"))
-    .values(processed_at=bindparam("now", type_=Moment()), payload=Ciphertext())
-)
+# Their bodies go: the transcript has them, without secrets.
+_PROCESSED = bulk_update(inbox, ["id"], "processed_at", "payload")
 _NOW_DUE = Query(
     update(outbox)
     .where(
@@ -252,16 +243,25 @@ _HELPED = (
     .where(answer_use.c.conversation_id == bindparam("c"), answer_use.c.article == bindparam("a"))
     .values(helpful=bindparam("yes"))
 )
-_STARTED = bulk_update(
+_FOLLOWUPS = bulk_update(
     followup,
     ["id"],
-    "started_at",
-    "account",
-    "locale",
-    also=lambda row: {"flow": str(Flow.IN_SCRIPT)},
+    given=FOLLOWUP_CHANGES,
+    also=lambda row: {
+        name: func.coalesce(row[name], followup.c[name]) for name in FOLLOWUP_CHANGES
+    },
 )
-_REPLIED = bulk_update(followup, ["id"], "replied_at", where=[followup.c.replied_at.is_(None)])
-_ENDED = bulk_update(followup, ["id"], "flow", "outcome", "ended_at")
+_TURN = Together(
+    _PROCESSED,
+    _UPDATE_CONVERSATION,
+    _OUTBOX,
+    _MESSAGES,
+    _RECORDS,
+    _TIMERS,
+    _USES,
+    _FOLLOWUPS,
+    NEW_ANSWERS,
+)
 _OPTED = (
     update(person).where(person.c.id == bindparam("row")).values(opted_out_at=bindparam("out_at"))
 )

@@ -119,6 +119,22 @@ async def resolve_addresses(
     ]
 
 
+async def known_addresses(
+    conn: AsyncConnection, vault: Vault, senders: Sequence[Sender]
+) -> list[Resolved] | None:
+    """The conversation of each sender, in the order given, where all of them and all their aliases
+    have one; else None. One statement that reads."""
+    marks = [_marks(vault, sender.address) for sender in senders]
+    known = await _find(conn, {mark for own in marks for mark in own})
+    found = []
+    for own in marks:
+        each = known.get(own[0])
+        if each is None or each.conversation_id is None or any(mark not in known for mark in own):
+            return None
+        found.append(Resolved(each.address_id, each.person_id, each.conversation_id, created=False))
+    return found
+
+
 def _first(known: Mapping[Mark, _Found], own: Sequence[Mark]) -> _Found | None:
     return next((known[mark] for mark in own if mark in known), None)
 

@@ -101,6 +101,17 @@ class Database:
                 yield conn
 
     @asynccontextmanager
+    async def write_once(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement that writes, after any that read: on PostgreSQL it is a transaction by
+        itself, which spares BEGIN and COMMIT. On SQLite the same as `write`."""
+        if self._one_writer is None:
+            async with self._writer.connect() as conn:
+                yield conn
+        else:
+            async with self.write() as conn:
+                yield conn
+
+    @asynccontextmanager
     async def rebuild(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction for changes of the schema.
 

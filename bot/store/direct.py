@@ -8,6 +8,7 @@ are executed as any other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -17,10 +18,12 @@ from sqlalchemy import (
     BigInteger,
     CursorResult,
     Executable,
+    Select,
     Table,
     bindparam,
     column,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy import update as sql_update
@@ -76,22 +79,29 @@ class Query:
 class Bulk:
     """One statement for many rows: over unnest on PostgreSQL, an executemany on SQLite.
 
-    `types`: the columns of the rows, by name. `statement` makes PostgreSQL's out of the rows as a
-    table with those columns; `each` is SQLite's for one row, its parameters are named as in `named`.
+    `types`: the columns of the rows, by name. `make` makes the statement out of the rows as a table
+    with those columns (PostgreSQL), or of one row's parameters (SQLite).
     """
 
+    _numbers = itertools.count(1)
+
     def __init__(
-        self, types: Mapping[str, TypeEngine[Any]], statement: Callable[[Any], Any], each: Any
+        self,
+        types: Mapping[str, TypeEngine[Any]],
+        many: Callable[[Any], Any],
+        each: Callable[[Any], Any],
     ) -> None:
-        self._names = tuple(types)
+        self._names = {name: f"b{next(Bulk._numbers)}_{name}" for name in types}
         arrays = [
-            bindparam(named(name), type_=ARRAY(_item(type_))) for name, type_ in types.items()
+            bindparam(self._names[name], type_=ARRAY(_item(type_))) for name, type_ in types.items()
         ]
         shape = [column(name, type_) for name, type_ in types.items()]
-        # Aliased columns: one of a function with a single argument would be named after it.
         rows = func.unnest(*arrays).table_valued(*shape).render_derived(name="v")
-        self._query = Query(statement(rows.c))
-        self._each = each
+        self.statement = many(rows.c)
+        self._query = Query(self.statement)
+        self._each = each(
+            {name: bindparam(self._names[name], type_=type_) for name, type_ in types.items()}
+        )
         self._binders = [_binder(type_) for type_ in types.values()]
 
     async def run(self, conn: AsyncConnection, rows: Sequence[Row]) -> None:
@@ -99,7 +109,7 @@ class Bulk:
         if not rows:
             return
         if conn.dialect.name == "postgresql":
-            await self._query.run(conn, self._arrays(rows))
+            await self._query.run(conn, self.arrays(rows))
         else:
             await conn.execute(self._each, self._parameters(rows))
 
@@ -108,40 +118,63 @@ class Bulk:
         if not rows:
             return []
         if conn.dialect.name == "postgresql":
-            return await self._query.rows(conn, self._arrays(rows))
+            return await self._query.rows(conn, self.arrays(rows))
         return _mappings(await conn.execute(self._each, self._parameters(rows)))
 
     def _parameters(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        return [{named(name): row[name] for name in self._names} for row in rows]
+        return [{own: row[name] for name, own in self._names.items()} for row in rows]
 
-    def _arrays(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
+    def arrays(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
+        """The columns of the rows, bound, by parameter."""
         arrays = {}
-        for name, binder in zip(self._names, self._binders, strict=True):
+        for (name, own), binder in zip(self._names.items(), self._binders, strict=True):
             values = [row[name] for row in rows]
-            arrays[named(name)] = [binder(value) for value in values] if binder else values
+            arrays[own] = [binder(value) for value in values] if binder else values
         return arrays
 
 
-def named(name: str) -> str:
-    """The parameter of a column in `Bulk`: SQLAlchemy keeps the columns' own names for itself."""
-    return f"v_{name}"
+class Together:
+    """Bulk statements that do not depend on each other, in one round trip on PostgreSQL.
+
+    None of them sees what another writes, and no two of them may write the same row. `then`: what is
+    read besides, as things were before; SQLite reads it afterwards.
+    """
+
+    def __init__(self, *bulks: Bulk, then: Select[Any] | None = None) -> None:
+        self._bulks, self._then = bulks, None if then is None else Query(then)
+        parts = [bulk.statement.cte(f"w{number}") for number, bulk in enumerate(bulks)]
+        last = select(literal_column("1")).where(literal_column("false")) if then is None else then
+        self._query = Query(last.add_cte(*parts))
+
+    async def run(
+        self, conn: AsyncConnection, *batches: Sequence[Row], values: Row | None = None
+    ) -> Sequence[Row]:
+        """Write a batch of rows with each of the statements; what `then` finds for `values`."""
+        if conn.dialect.name == "postgresql":
+            given = dict(values or {})
+            for bulk, rows in zip(self._bulks, batches, strict=True):
+                given |= bulk.arrays(rows)
+            return await self._query.rows(conn, given)
+        for bulk, rows in zip(self._bulks, batches, strict=True):
+            await bulk.run(conn, rows)
+        return [] if self._then is None else await self._then.rows(conn, values or {})
 
 
 def bulk_insert(
     table: Table, *names: str, finish: Callable[[Any], Any] = lambda insert: insert
 ) -> Bulk:
-    """INSERT of these columns; the tables' Python-side defaults do not apply. `finish` adds to the statement of either dialect, such as
-    `on_conflict_do_nothing`."""
-    columns = {name: table.c[name].type for name in names}
+    """INSERT of these columns; the tables' Python-side defaults do not apply. `finish` adds to the
+    statement of either dialect, such as `on_conflict_do_nothing`."""
 
-    def statement(v: Any) -> Any:
+    def many(v: Any) -> Any:
         chosen = select(*(v[name] for name in names))
-        return finish(
-            postgresql.insert(table).from_select(list(names), chosen, include_defaults=False)
-        )
+        new = postgresql.insert(table)
+        return finish(new.from_select(list(names), chosen, include_defaults=False))
 
-    values = {name: bindparam(named(name), type_=type_) for name, type_ in columns.items()}
-    return Bulk(columns, statement, finish(sqlite.insert(table).values(values)))
+    def each(v: Any) -> Any:
+        return finish(sqlite.insert(table).values(v))
+
+    return Bulk({name: table.c[name].type for name in names}, many, each)
 
 
 def bulk_update(
@@ -154,15 +187,14 @@ def bulk_update(
 ) -> Bulk:
     """UPDATE of the rows with these keys: sets `names` to what the row says, and what `also` makes
     of the row's columns, among them `given`, which are not set by themselves."""
-    columns = {name: table.c[name].type for name in (*keys, *names, *given)}
 
     def statement(row: Any) -> Any:
         same = [table.c[key] == row[key] for key in keys]
         values = {**{name: row[name] for name in names}, **also(row)}
         return sql_update(table).where(*same, *where).values(values)
 
-    single = {name: bindparam(named(name), type_=type_) for name, type_ in columns.items()}
-    return Bulk(columns, statement, statement(single))
+    columns = {name: table.c[name].type for name in (*keys, *names, *given)}
+    return Bulk(columns, statement, statement)
 
 
 class _Compiled:
