@@ -82,7 +82,7 @@ async def test_partial_indexes_and_checks_reach_the_database(db: Database) -> No
         checks = await conn.run_sync(
             lambda sync: inspect(sync).get_check_constraints("conversation")
         )
-    assert len(partial) == 2
+    assert len(partial) == 3
     assert [each["name"] for each in checks] == ["ck_conversation_control"]
 
 
