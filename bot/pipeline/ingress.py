@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import metrics
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import InboxKind
 from bot.pipeline.places import find_places
@@ -25,7 +26,7 @@ from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
 from bot.store.addresses import Resolved
 from bot.store.columns import Moment
-from bot.store.statements import among, execute_many, insert_new
+from bot.store.statements import among, insert_new
 from bot.store.tables import address, inbox
 from channels.message import Incoming, IncomingKind, Receipt
 
@@ -59,12 +60,18 @@ class Ingress:
         self._ready = asyncio.Event()
         self._early: dict[Receipt, int] = {}  # how often each was looked at
 
+    @property
+    def waiting(self) -> int:
+        """Rows and receipts that wait for a commit."""
+        return self._rows
+
     async def accept(self, incoming: Sequence[Incoming], receipts: Sequence[Receipt] = ()) -> None:
         """Make these durable. Raises OverloadedError, or the database's error: then nothing of it was
         kept, and the platform's own retry brings it again."""
         if not incoming and not receipts:
             return
         if self._rows > WAITING_MAX:
+            metrics.OVERLOADED.inc()
             raise OverloadedError
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Delivery(tuple(incoming), tuple(receipts), done))
@@ -174,7 +181,10 @@ class Ingress:
                     "received_at": now,
                 }
             )
-        await execute_many(conn, insert_new(conn, inbox), rows)
+        if rows:
+            new = insert_new(conn, inbox).returning(inbox.c.account)
+            kept = (await conn.execute(new, rows)).scalars().all()
+            metrics.received((str(row["account"]) for row in rows), kept)
 
 
 async def _note_heard(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import metrics
 from bot.pipeline.bus import Topic
 from bot.pipeline.claims import AGAIN
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
@@ -141,6 +142,7 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
         for item in done:
             if await _consequences(conn, services, item, now):
                 stopped.append(item.row["conversation_id"])
+    metrics.outcomes(done)
     if stopped:
         await services.bus.publish(Topic.TURNS, stopped)
     await services.told(places)
