@@ -66,7 +66,7 @@ class Lags:
 
 
 class Probes:
-    """One per process. Set `stopping` as soon as the process is asked to stop."""
+    """One per process. `not_ready` says why it takes no work though it could: it starts or stops."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Probes:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._services, self._ingress = services, ingress
-        self.stopping = False
+        self.not_ready = ""
         self._revision = _Remembered(self._read_revision, monotonic)
         self._lags = _Remembered(lambda: read_lags(services), monotonic)
         metrics.INFO.labels(role, version).set(1)
@@ -97,8 +97,8 @@ class Probes:
         """200 if work can be done, 503 with the reasons if not. Without the bus work goes on from the
         database by the sweep: degraded, and still 200."""
         reasons = []
-        if self.stopping:
-            reasons.append("the process is stopping")
+        if self.not_ready:
+            reasons.append(self.not_ready)
         try:
             found = await self._revision()
         except _UNREADABLE as error:

@@ -21,6 +21,9 @@ from bot.hours import DutyHours
 from bot.settings import LOOPBACK, Settings
 
 
+STOPPING = "the process is stopping"
+
+
 class ProcessRole(StrEnum):
     ALL = "all"
     WEB = "web"
@@ -97,14 +100,16 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
             services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
         )
         probes = Probes(services, runtime.ingress, role, __version__)
+        probes.not_ready = "the process is starting"
         await stack.enter_async_context(health_listener(settings, probes))
         await stack.enter_async_context(runtime)
         keep_what_is_made()
         with stop_asked() as stop:
+            probes.not_ready = ""
             if listener is None:
                 _say("The worker runs. Stop it with Ctrl+C.")
                 await stop.wait()
-                probes.stopping = True
+                probes.not_ready = STOPPING
                 return
             app = create_app(services, runtime, demo=demo, told=probes)
             server = Server(app, services.live)
@@ -113,7 +118,7 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
-            probes.stopping = True
+            probes.not_ready = STOPPING
             server.should_exit = True
             asked.cancel()
             await serving
