@@ -18,8 +18,8 @@ import typer
 from bot import __version__
 from bot.commands.base import ProblemError, UsageError, run
 from bot.hours import DutyHours
+from bot.logs import configure_logs
 from bot.settings import LOOPBACK, Settings
-
 
 STOPPING = "the process is stopping"
 
@@ -62,6 +62,7 @@ def serve(
 ) -> None:
     """Run the product on the database of the settings."""
     settings = Settings.load()
+    configure_logs(form=settings.log_format)
     changes = {"host": host or settings.host, "port": port or settings.port}
     run(_serve(settings.model_copy(update=changes), role, demo=False))
 
