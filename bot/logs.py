@@ -91,7 +91,7 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
     structlog.get_logger().critical("crashed", exc_info=(kind, error.with_traceback(trace), trace))
 
 
-def _renderer(human: bool) -> Callable[[Any, str, Event], str]:
+def _renderer(human: bool) -> Callable[[Any, str, Event], str | bytes]:
     if human:
         return structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback

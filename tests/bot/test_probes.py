@@ -202,7 +202,8 @@ async def test_the_lags_are_read_by_the_partial_indexes(pg_url: str) -> None:
         for statement in FILL.split(";"):
             await conn.execute(text(statement))
     query = probes._OLDEST.compile(
-        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
+        dialect=postgresql.dialect(),  # type: ignore[no-untyped-call]
+        compile_kwargs={"literal_binds": True},
     )
     async with db.read() as conn:
         plan = "\n".join((await conn.execute(text(f"EXPLAIN {query}"))).scalars())
