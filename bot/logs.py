@@ -11,6 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, MutableMapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ from bot.settings import LogFormat
 Event = MutableMapping[str, Any]
 
 LONGEST_TEMPLATE = 200  # characters of what a library says
+_ROOT = str(Path(__file__).parent.parent) + "/"  # where bot, channels, dialogs and kb lie
 
 
 def configure_logs(level: int = logging.INFO, form: LogFormat = LogFormat.AUTO) -> None:
@@ -64,10 +66,17 @@ def show_place(logger: Any, method: str, event: Event) -> Event:
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         event["at"] = " > ".join(
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-            for frame in traceback.extract_tb(error.__traceback__)[-8:]
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in _telling(error)
         )
     return event
+
+
+def _telling(error: BaseException) -> list[traceback.FrameSummary]:
+    """The last places in our own code, and the last of all: drivers go deep."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    ours = [at for at, frame in enumerate(frames) if frame.filename.startswith(_ROOT)]
+    kept = {*ours[-4:], *range(max(0, len(frames) - 4), len(frames))}
+    return [frames[at] for at in sorted(kept)]
 
 
 def only_template(logger: Any, method: str, event: Event) -> Event:

@@ -55,6 +55,20 @@ def test_an_exception_is_logged_with_its_type_and_place_but_without_its_words() 
     assert SECRET not in structlog.processors.JSONRenderer()(None, "error", event)
 
 
+def test_our_own_places_are_told_however_deep_the_libraries_go() -> None:
+    def deep(level: int) -> None:
+        if level:
+            deep(level - 1)
+        json.loads("{")
+
+    try:
+        deep(9)
+    except json.JSONDecodeError as error:
+        at = show_place(None, "error", {"exc_info": error})["at"]
+    assert at.count("test_logs.py") == 4
+    assert at.split(" > ")[-1].startswith("decoder.py:")
+
+
 def test_an_event_without_an_exception_stays_as_it_is() -> None:
     assert show_place(None, "info", {"event": "ready"}) == {"event": "ready"}
 
