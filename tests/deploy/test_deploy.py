@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from bot import metrics
 from bot.runtime import STOP_S
 from bot.settings import Settings, variable_names
 from bot.web.guard import LARGEST_BODY
@@ -199,3 +200,33 @@ def test_the_proxy_hides_the_probes_passes_the_host_and_lets_streams_flow() -> N
     (size,) = re.findall(r"client_max_body_size (\d+)m;", text)
     assert int(size) * 1024 * 1024 >= LARGEST_BODY
     assert text.count("{") == text.count("}")
+
+
+def known_samples() -> set[str]:
+    found = set()
+    for family in metrics.REGISTRY.collect():
+        ends = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+        found |= {family.name + end for end in ends.get(family.type, ("",))}
+    return found
+
+
+def test_every_alert_asks_for_numbers_that_exist_and_is_explained() -> None:
+    (group,) = YAML(typ="safe").load((DEPLOY / "alerts.yaml").read_text("utf-8"))["groups"]
+    guide = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    for rule in group["rules"]:
+        names = set(re.findall(r"\b(?:huifang|process)_\w+", rule["expr"]))
+        assert names <= known_samples()
+        assert rule["alert"].removeprefix("Huifang") in guide
+    (questions,) = re.findall(r"```promql\n(.*?)```", guide, re.S)
+    assert set(re.findall(r"\b(?:huifang|process)_\w+", questions)) <= known_samples()
+
+
+def test_promtool_accepts_the_alerts() -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed")
+    rules = str(DEPLOY / "alerts.yaml")
+    done = subprocess.run(
+        [program, "check", "rules", rules], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
