@@ -97,7 +97,8 @@ def turn_batch() -> Iterator[None]:
 
 
 def received(accounts: Iterable[str], new: Iterable[str]) -> None:
-    """`accounts` of all rows of a commit, and of those that were new: the rest were duplicates."""
+    """`accounts` of all rows of a commit, and of those that were new: the rest were duplicates. Call it
+    after the insert, as the database says what was new."""
     counts: dict[str, int] = {}
     for account in accounts:
         counts[account] = counts.get(account, 0) + 1
