@@ -2,5 +2,7 @@
 
 import os
 
+__version__ = "0.1.0"
+
 # As in kb/__init__.py, for whoever imports numpy through us first.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

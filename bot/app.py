@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 
 from bot.api.v1 import create_api
 from bot.desk import pages as desk
+from bot.probes import Probes
 from bot.reports import pages as results
 from bot.runtime import Runtime
 from bot.services import Services
 from bot.settings import LOOPBACK
 from bot.store.database import AWAY
-from bot.web import chat, faq, hooks, sign_in, start
+from bot.web import chat, faq, hooks, probes, sign_in, start
 from bot.web.guard import SecurityMiddleware, SignInNeeded
 from bot.web.page import STATIC
 from bot.web.problem_page import on_database_away, on_http_error, on_invalid
@@ -34,9 +35,11 @@ class KeptStatic(StaticFiles):
         return response
 
 
-def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> FastAPI:
+def create_app(
+    services: Services, runtime: Runtime, *, demo: bool = False, told: Probes | None = None
+) -> FastAPI:
     """The application of one process. `demo` shows the page that leads to everything and signs in
-    as samples; it is refused on anything but loopback."""
+    as samples; it is refused on anything but loopback. `told` knows when the process stops."""
     settings = services.settings
     hosts = {urlsplit(settings.base_url).hostname or ""}
     if settings.host in LOOPBACK:
@@ -45,8 +48,9 @@ def create_app(services: Services, runtime: Runtime, *, demo: bool = False) -> F
         raise ValueError("the demo signs everybody in, so it listens on loopback only")
     app = FastAPI(title="Huifang", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services, app.state.runtime, app.state.demo = services, runtime, demo
+    app.state.probes = told or Probes(services, runtime.ingress)
     app.add_middleware(SecurityMiddleware, hosts=frozenset(hosts))
-    app.router.routes.append(hooks.ROUTE)
+    app.router.routes += [hooks.ROUTE, *probes.ROUTES]
     app.mount("/static", KeptStatic(directory=STATIC))
     for router in (
         start.router,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import aiohttp
 
 from bot.assembly import make_channels
+from bot.check import Check
 from bot.company import Company, CompanyError
+from bot.machine_checks import check_machine, check_server
 from bot.settings import Bus, Settings, config_file, unknown_variables
 from bot.store.database import Database, DatabaseError
 from bot.store.keys import KeysError, read_keys
@@ -23,19 +24,6 @@ from dialogs.source import ScriptError
 TIMEOUT_S = 10.0  # of one request to a platform or a server
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """`fix` says what to do; "" where all is well."""
-
-    name: str
-    detail: str
-    fix: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return not self.fix
-
-
 @runtime_checkable
 class Identifies(Protocol):
     """A channel that can ask its platform who we are, without a message to anybody."""
@@ -46,6 +34,7 @@ class Identifies(Protocol):
 async def check_all(settings: Settings) -> list[Check]:
     """Every check, in the order in which the things are needed."""
     found = [_settings(), _company(settings), _scripts(settings)]
+    found += await check_machine(settings)
     found += await _store(settings)
     if settings.bus is Bus.REDIS:
         found.append(await _redis(settings))
@@ -99,6 +88,7 @@ async def _store(settings: Settings) -> list[Check]:
         return [Check("database", "no connection", str(error))]
     found = [Check("database", db.url.render_as_string(hide_password=True))]
     try:
+        found += await check_server(db)
         found.append(await _tried("migrations", "up to date", lambda: require_migrated(db)))
         if found[-1].ok:
             found.append(await _keys(db, settings))

@@ -1,38 +1,62 @@
-"""The log: one line an event, ids and no personal data, also when something breaks."""
+"""The log: one line an event, ids and no personal data, also when something breaks.
+
+On a terminal the lines are for reading, else each is a JSON object: `timestamp` (ISO 8601, UTC), `level`,
+`event`, and what it is about (`conversation`, `account`, `task`, …). What libraries log passes through the
+same gate, without the values that they fill in.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
+import orjson
 import structlog
 
+from bot.settings import LogFormat
 
-def configure_logs(level: int = logging.INFO) -> None:
+Event = MutableMapping[str, Any]
+
+LONGEST_TEMPLATE = 200  # characters of what a library says
+_ROOT = str(Path(__file__).parent.parent) + "/"  # where bot, channels, dialogs and kb lie
+
+
+def configure_logs(level: int = logging.INFO, form: LogFormat = LogFormat.AUTO) -> None:
     """Log to standard error. Neither local variables nor the words of an exception are shown: both
     may hold what a person wrote. Its type and where it came from are enough to find it."""
+    human = form is LogFormat.TEXT or (form is LogFormat.AUTO and sys.stderr.isatty())
+    gate: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        show_place,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            show_place,
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
+        processors=[*gate, _renderer(human)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[only_template, *gate],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(human),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    sys.excepthook = _crashed
 
 
-def show_place(
-    logger: Any, method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def show_place(logger: Any, method: str, event: Event) -> Event:
     """Replace an exception by its type and the places that it passed, the innermost last."""
     error = event.pop("exc_info", None)
     if error is True:
@@ -42,7 +66,47 @@ def show_place(
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         event["at"] = " > ".join(
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-            for frame in traceback.extract_tb(error.__traceback__)[-8:]
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in _telling(error)
         )
     return event
+
+
+def _telling(error: BaseException) -> list[traceback.FrameSummary]:
+    """The last places in our own code, and the last of all: drivers go deep."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    ours = [at for at, frame in enumerate(frames) if frame.filename.startswith(_ROOT)]
+    kept = {*ours[-4:], *range(max(0, len(frames) - 4), len(frames))}
+    return [frames[at] for at in sorted(kept)]
+
+
+def only_template(logger: Any, method: str, event: Event) -> Event:
+    """Of a library's record: its logger, and the first line of its text before values are filled in.
+    asyncio, for one, tells the whole exception with its words in the lines after it."""
+    record: logging.LogRecord = event["_record"]
+    words = str(record.msg).strip().splitlines() or [""]
+    event["event"] = words[0][:LONGEST_TEMPLATE]
+    event["logger"] = record.name
+    if record.exc_info:
+        event["exc_info"] = record.exc_info
+        record.exc_info = record.exc_text = None
+    return event
+
+
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody caught: one line, not the traceback with its words."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    structlog.get_logger().critical("crashed", exc_info=(kind, error.with_traceback(trace), trace))
+
+
+def _renderer(human: bool) -> Callable[[Any, str, Event], str | bytes]:
+    if human:
+        return structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.processors.JSONRenderer(serializer=_json)
+
+
+def _json(event: Any, **options: Any) -> str:
+    return orjson.dumps(event, default=repr).decode()

@@ -52,6 +52,12 @@ class Bus(StrEnum):
     REDIS = "redis"
 
 
+class LogFormat(StrEnum):
+    AUTO = "auto"  # text on a terminal, else JSON
+    TEXT = "text"
+    JSON = "json"
+
+
 class TelegramMode(StrEnum):
     POLLING = "polling"
     WEBHOOK = "webhook"
@@ -237,6 +243,19 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="TCP port to listen on, 1-65535")
     public_url: BaseUrl | None = Field(
         None, description="address by which people reach us, such as https://bot.example.com"
+    )
+    health_host: str = Field(
+        "127.0.0.1", min_length=1, description="address of health_port; keep it private"
+    )
+    health_port: int | None = Field(
+        None, ge=1, le=65535, description="TCP port for /healthz, /readyz and /metrics alone"
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="bearer token for /metrics; empty: private callers only, without one"
+    )
+    metrics_token_file: Path | None = Field(None, description="file with the metrics token")
+    log_format: LogFormat = Field(
+        LogFormat.AUTO, description="text, json, or auto: json unless on a terminal"
     )
     master_keys_file: Path | None = Field(
         None, description="file with the encryption keys; empty: keys.toml in data_dir"

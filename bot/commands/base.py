@@ -30,6 +30,7 @@ def fail(text: str, code: int = PROBLEM) -> NoReturn:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; errors that are meant for people become one line."""
     from bot.company import CompanyError
+    from bot.health import HealthError
     from bot.outreach.followups import FollowupError
     from bot.settings import SettingsError
     from bot.store.database import DatabaseError
@@ -50,6 +51,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         ScriptError,
         TextError,
         FollowupError,
+        HealthError,
     ) as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bot.checks import Check, check_all
+from bot.check import Check
+from bot.checks import check_all
 from bot.commands.base import PROBLEM, run
 from bot.settings import Settings, SettingsError
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="a list of objects")] = False) -> None:
-    """Check settings, database, keys, Redis and channels. Nobody gets a message; exit code 1 if
+    """Check settings, machine, database, keys, Redis and channels. Nobody gets a message; exit code 1 if
     there is a problem."""
     try:
         settings = Settings.load()

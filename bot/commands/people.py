@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from bot.commands.base import PROBLEM, ProblemError, UsageError, run, services
 from bot.outreach.csv_import import read_people
 from bot.outreach.followups import FollowupError, Started, start_followup
 from bot.services import Services
-from bot.store.erasure import erase_person
+from bot.store.erasure import Erasure, erase_person, list_erasures, replay_erasures
 from bot.store.people import find_by_reference, import_people, show_person
 
 people_app = typer.Typer(no_args_is_help=True, help="Applicants.")
@@ -107,6 +108,55 @@ def erase(
             typer.echo("Erased.")
 
     run(work())
+
+
+@people_app.command()
+def erasures() -> None:
+    """Print who was erased, one JSON object a line: keep it apart from the backups."""
+
+    async def work() -> None:
+        async with services() as it:
+            async with it.db.read() as conn:
+                listed = await list_erasures(conn)
+            for entry in listed:
+                line = {"person": entry.person_id, "at": entry.at.isoformat()}
+                typer.echo(orjson.dumps(line).decode())
+
+    run(work())
+
+
+@people_app.command("replay-erasures")
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="what `people erasures` printed", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """After a backup was restored: erase again who was erased, by its own list and FILE's."""
+
+    async def work() -> None:
+        entries = _read_erasures(file) if file else []
+        async with services() as it:
+            count = await replay_erasures(it.db, it.vault, entries)
+            typer.echo(f"{count} people were erased again.")
+
+    run(work())
+
+
+def _read_erasures(file: Path) -> list[Erasure]:
+    found = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            entry = orjson.loads(line)
+            at = datetime.fromisoformat(entry["at"])
+            if at.tzinfo is None:
+                raise ValueError
+            found.append(Erasure(str(entry["person"]), at))
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(
+                f"{file}: line {number} is not as `people erasures` prints it"
+            ) from None
+    return found
 
 
 @followup_app.command("start")

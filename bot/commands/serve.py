@@ -15,9 +15,13 @@ from typing import Annotated
 
 import typer
 
+from bot import __version__
 from bot.commands.base import ProblemError, UsageError, run
 from bot.hours import DutyHours
+from bot.logs import configure_logs
 from bot.settings import LOOPBACK, Settings
+
+STOPPING = "the process is stopping"
 
 
 class ProcessRole(StrEnum):
@@ -58,6 +62,7 @@ def serve(
 ) -> None:
     """Run the product on the database of the settings."""
     settings = Settings.load()
+    configure_logs(form=settings.log_format)
     changes = {"host": host or settings.host, "port": port or settings.port}
     run(_serve(settings.model_copy(update=changes), role, demo=False))
 
@@ -78,6 +83,8 @@ async def _migrate() -> None:
 async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
     from bot.app import create_app
     from bot.assembly import open_services
+    from bot.health import health_listener
+    from bot.probes import Probes
     from bot.runtime import Runtime
     from bot.web.server import Server, keep_what_is_made
 
@@ -90,24 +97,29 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
                 settings, migrated=demo or settings.database.startswith("sqlite"), warn=_say
             )
         )
-        runtime = await stack.enter_async_context(
-            Runtime(
-                services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
-            )
+        runtime = Runtime(
+            services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
         )
+        probes = Probes(services, runtime.ingress, role, __version__)
+        probes.not_ready = "the process is starting"
+        await stack.enter_async_context(health_listener(settings, probes))
+        await stack.enter_async_context(runtime)
         keep_what_is_made()
         with stop_asked() as stop:
+            probes.not_ready = ""
             if listener is None:
                 _say("The worker runs. Stop it with Ctrl+C.")
                 await stop.wait()
+                probes.not_ready = STOPPING
                 return
-            app = create_app(services, runtime, demo=demo)
+            app = create_app(services, runtime, demo=demo, told=probes)
             server = Server(app, services.live)
             what = "The demo is ready" if demo else "Huifang serves"
             _say(f"\n  {what}: {settings.base_url}\n  Stop it with Ctrl+C.\n")
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             asked = asyncio.create_task(stop.wait())
             await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+            probes.not_ready = STOPPING
             server.should_exit = True
             asked.cancel()
             await serving

@@ -16,6 +16,7 @@ import orjson
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import metrics
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import InboxKind
 from bot.pipeline.places import find_places
@@ -57,12 +58,18 @@ class Ingress:
         self._ready = asyncio.Event()
         self._early: dict[Receipt, int] = {}  # how often each was looked at
 
+    @property
+    def waiting(self) -> int:
+        """Rows and receipts that wait for a commit."""
+        return self._rows
+
     async def accept(self, incoming: Sequence[Incoming], receipts: Sequence[Receipt] = ()) -> None:
         """Make these durable. Raises OverloadedError, or the database's error: then nothing of it was
         kept, and the platform's own retry brings it again."""
         if not incoming and not receipts:
             return
         if self._rows > WAITING_MAX:
+            metrics.OVERLOADED.inc()
             raise OverloadedError
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Delivery(tuple(incoming), tuple(receipts), done))
@@ -192,7 +199,8 @@ class Ingress:
             )
         # In one order everywhere, so that two processes cannot deadlock.
         windows = [{"id": key, "last_in_at": now, "unreachable_at": None} for key in sorted(heard)]
-        await _RECEIVED.run(conn, rows, windows)
+        new = await _RECEIVED.run(conn, rows, windows)
+        metrics.received((str(row["account"]) for row in rows), (row["account"] for row in new))
 
 
 def _settle(batch: list[_Delivery]) -> None:
@@ -232,7 +240,8 @@ _RECEIVED = Together(
         "kind",
         "payload",
         "received_at",
-        finish=lambda new: new.on_conflict_do_nothing(),
+        finish=lambda new: new.on_conflict_do_nothing().returning(inbox.c.account),
     ),
     bulk_update(address, ["id"], "last_in_at", "unreachable_at"),
+    first=True,
 )

@@ -57,6 +57,11 @@ class LiveHub:
             for subscription in subscriptions:
                 subscription.close()
 
+    @property
+    def streams(self) -> int:
+        """How many subscriptions are open."""
+        return sum(map(len, self._topics.values()))
+
     def tell(self, conversation_ids: Iterable[str]) -> None:
         everybody = self._topics.get(EVERYTHING, ())
         for conversation_id in conversation_ids:

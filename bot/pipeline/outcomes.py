@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import metrics
 from bot.pipeline.bus import Topic
 from bot.pipeline.claims import AGAIN, Row
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
@@ -139,6 +140,7 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
         for item in done:
             if await _consequences(conn, services, item, now):
                 stopped.append(item.row["conversation_id"])
+    metrics.outcomes(done)
     if behind:  # they were held back by what is done now
         await services.bus.publish(Topic.SENDS, [row["conversation_id"] for row in behind])
     if stopped:

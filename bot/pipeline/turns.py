@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import metrics
 from bot.pipeline.claims import Outlet
 from bot.pipeline.flow import Author, Cause, Control, InboxKind
 from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
@@ -70,7 +71,8 @@ async def run_turns(
     """
     ids = sorted(set(conversation_ids))[:BATCH]
     try:
-        return await _run(services, ids, ROWS_A_TURN, outlet)
+        with metrics.turn_batch():
+            return await _run(services, ids, ROWS_A_TURN, outlet)
     except Exception as error:
         if len(ids) > 1:
             log.warning("batch_not_written", conversations=len(ids), error=type(error).__name__)
@@ -301,6 +303,8 @@ async def _commit(
     if outlet is not None and texts.claimed:
         outlet.take(texts.claimed)
     written = {plan.conversation.id for plan in fresh}
+    metrics.TURNS.inc(len(written))
+    metrics.PARKED.inc(sum(len(plan.failed) for plan in fresh))
     await services.after_turns(sorted(written), texts.waiting)
     return [item for item in ids if item not in written and item in held]
 
@@ -347,6 +351,7 @@ async def _park_unread(services: Services, conversation_id: str, why: str, now: 
         await conn.execute(
             update(inbox).where(inbox.c.id == first).values(processed_at=now, error=why)
         )
+        metrics.PARKED.inc()
         if place.control != Control.BOT:
             return
         await conn.execute(

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, NullPool, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -112,15 +112,23 @@ class Database:
                 yield conn
 
     @asynccontextmanager
-    async def rebuild(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction for changes of the schema.
+    async def rebuild(self, lock_wait_s: float = 5.0) -> AsyncIterator[AsyncConnection]:
+        """A connection for changes of the schema.
 
-        SQLite alters a table by copying it, which its foreign keys would take for deleting the
+        On PostgreSQL it has no transaction yet, and its statements wait `lock_wait_s` seconds for a
+        lock at most: who waits for a table makes everybody wait who comes later.
+
+        On SQLite it is one write transaction. SQLite alters a table by copying it, which its foreign keys would take for deleting the
         rows: they are switched off meanwhile and checked before the commit.
         """
         if self._one_writer is None:
-            async with self.write() as conn:
-                yield conn
+            patience = {"lock_timeout": f"{int(lock_wait_s * 1000)}ms"}
+            engine = _postgresql_engine(self.url, patience, "READ COMMITTED", poolclass=NullPool)
+            try:
+                async with engine.connect() as conn:
+                    yield conn
+            finally:
+                await engine.dispose()
             return
         async with self._one_writer, self._writer.connect() as conn:
             driver: Any = (await conn.get_raw_connection()).driver_connection
@@ -176,18 +184,26 @@ def _postgresql_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEng
     Writers' transactions are begun on the driver, for SQLAlchemy's statements and direct ones alike.
     """
 
-    def engine(settings: dict[str, str]) -> AsyncEngine:
-        return create_async_engine(
-            url,
-            pool_size=(pool_size + 1) // 2,
-            max_overflow=pool_size // 2,
-            pool_use_lifo=True,
-            hide_parameters=True,  # errors go to the log, values do not
-            isolation_level="AUTOCOMMIT",
-            connect_args={"timeout": _CONNECT_S, "server_settings": settings},
-        )
+    pool = {
+        "pool_size": (pool_size + 1) // 2,
+        "max_overflow": pool_size // 2,
+        "pool_use_lifo": True,
+    }
+    only_read = {"default_transaction_read_only": "on"}
+    readers = _postgresql_engine(url, only_read, "AUTOCOMMIT", **pool)
+    return readers, _postgresql_engine(url, {}, "AUTOCOMMIT", **pool)
 
-    return engine({"default_transaction_read_only": "on"}), engine({})
+
+def _postgresql_engine(
+    url: URL, settings: dict[str, str], isolation: str, **pool: Any
+) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        hide_parameters=True,  # errors go to the log, values do not
+        isolation_level=isolation,
+        connect_args={"timeout": _CONNECT_S, "server_settings": settings},
+        **pool,
+    )
 
 
 @asynccontextmanager

@@ -136,28 +136,35 @@ class Bulk:
 class Together:
     """Bulk statements that do not depend on each other, in one round trip on PostgreSQL.
 
-    None of them sees what another writes, and no two of them may write the same row. `then`: what is
-    read besides, as things were before; SQLite reads it afterwards.
+    None of them sees what another writes, and no two of them may write the same row. The first may
+    have a RETURNING, which is returned with `first=True`. `then`: what is read besides, as things
+    were before; SQLite reads it afterwards.
     """
 
-    def __init__(self, *bulks: Bulk, then: Select[Any] | None = None) -> None:
+    def __init__(self, *bulks: Bulk, then: Select[Any] | None = None, first: bool = False) -> None:
         self._bulks, self._then = bulks, None if then is None else Query(then)
+        self._first = first
         parts = [bulk.statement.cte(f"w{number}") for number, bulk in enumerate(bulks)]
+        if first:
+            then = select(parts[0])
         last = select(literal_column("1")).where(literal_column("false")) if then is None else then
         self._query = Query(last.add_cte(*parts))
 
     async def run(
         self, conn: AsyncConnection, *batches: Sequence[Row], values: Row | None = None
     ) -> Sequence[Row]:
-        """Write a batch of rows with each of the statements; what `then` finds for `values`."""
+        """Write a batch of rows with each of the statements; what `then` finds for `values`, or the
+        first returned."""
         if conn.dialect.name == "postgresql":
             given = dict(values or {})
             for bulk, rows in zip(self._bulks, batches, strict=True):
                 given |= bulk.arrays(rows)
             return await self._query.rows(conn, given)
-        for bulk, rows in zip(self._bulks, batches, strict=True):
+        pairs = list(zip(self._bulks, batches, strict=True))
+        returned = await pairs[0][0].rows(conn, pairs[0][1]) if self._first else []
+        for bulk, rows in pairs[self._first :]:
             await bulk.run(conn, rows)
-        return [] if self._then is None else await self._then.rows(conn, values or {})
+        return returned if self._then is None else await self._then.rows(conn, values or {})
 
 
 def bulk_insert(

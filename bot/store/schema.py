@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from bot.store.database import Database, DatabaseError
 from bot.store.tables import metadata
@@ -16,6 +20,14 @@ if TYPE_CHECKING:  # it takes half a second to import, and most processes migrat
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x68756966  # PostgreSQL advisory lock: one process migrates at a time
+_LOCKED = "55P03"  # PostgreSQL's lock_not_available
+_ASK_AGAIN_S = 0.1
+_TRY = text("SELECT pg_try_advisory_lock(:key)")
+_HELD = (
+    "another transaction holds a table for longer than {:g} s, so that a migration was taken back; those "
+    "before it are kept. Find it with: SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY "
+    "xact_start; end it, then run huifang migrate again."
+)
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -38,20 +50,37 @@ def newest() -> str:
     return found
 
 
-async def migrate(db: Database) -> bool:
-    """Run the migrations that are missing; True if there were any. All or none of them count.
+async def migrate(db: Database, *, lock_wait_s: float = 5.0, tries: int = 5) -> bool:
+    """Run the migrations that are missing; True if there were any. One process does it at a time.
 
-    Raises DatabaseError if the database was made by a newer version.
+    On PostgreSQL each counts by itself, and one that finds a table locked for `lock_wait_s` seconds
+    lets the others pass and tries again, `tries` times in all. On SQLite all or none count.
+
+    Raises DatabaseError if the database was made by a newer version, or a table stays locked.
     """
-    async with db.rebuild() as conn:
-        if not db.is_sqlite:
-            await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    async with _alone(db):
+        for left in reversed(range(tries)):
+            try:
+                return await _upgrade(db, lock_wait_s)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != _LOCKED:
+                    raise
+                if not left:
+                    raise DatabaseError(_HELD.format(lock_wait_s)) from None
+            await asyncio.sleep(lock_wait_s / 5)
+    raise AssertionError("tries is at least 1")
+
+
+async def _upgrade(db: Database, lock_wait_s: float) -> bool:
+    from alembic import command
+    from alembic.util.exc import CommandError
+
+    async with db.rebuild(lock_wait_s) as conn:
         before = await conn.run_sync(_revision)
         if before == newest():
             return False
-        from alembic import command
-        from alembic.util.exc import CommandError
-
+        if not db.is_sqlite:
+            await conn.rollback()  # the read: alembic begins a transaction for each migration
         try:
             await conn.run_sync(lambda sync: command.upgrade(config(sync), "head"))
         except CommandError as error:
@@ -60,6 +89,25 @@ async def migrate(db: Database) -> bool:
                 "Install the newer version again."
             ) from None
     return True
+
+
+@asynccontextmanager
+async def _alone(db: Database) -> AsyncIterator[None]:
+    """Hold PostgreSQL's advisory lock of the migrations; SQLite's writers queue anyway.
+
+    It is asked for again and again on a connection without a transaction: an index that is built
+    CONCURRENTLY waits for every older transaction, also for one that waits for this lock.
+    """
+    if db.is_sqlite:
+        yield
+        return
+    async with db.read() as conn:
+        while not await conn.scalar(_TRY, {"key": _LOCK}):  # noqa: ASYNC110 - another process has it
+            await asyncio.sleep(_ASK_AGAIN_S)
+        try:
+            yield
+        finally:
+            await conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
 
 
 async def require_migrated(db: Database) -> None:

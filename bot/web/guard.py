@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.probes import PATHS
 from bot.safety.access import Permission, Session, find_session, same
 from bot.services import Services
 
@@ -34,7 +35,7 @@ class SecurityMiddleware:
     """Refuses foreign hosts and, for what changes something, foreign origins; adds the headers.
 
     `hosts` are names without port. A host that is not ours is how DNS rebinding reaches a server
-    that listens on loopback only.
+    that listens on loopback only. Probes call by any address; bot.web.probes says what they see.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
@@ -63,7 +64,7 @@ class SecurityMiddleware:
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
         host = headers.get(b"host", b"").decode("latin-1")
-        if host_name(host) not in self._hosts:
+        if scope["path"] not in PATHS and host_name(host) not in self._hosts:
             return Response("this host name is not served here\n", 421)
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL has no NUL
             return Response("this address is not well formed\n", 400)

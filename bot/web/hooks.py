@@ -5,25 +5,35 @@ The hot path of the web application: a plain Starlette route, as nothing of Fast
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from fastapi import Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import Route
 
+from bot import metrics
 from bot.pipeline.ingress import OverloadedError
 from bot.services import Services
 from bot.web.guard import LARGEST_BODY
-from channels.base import Challenge, RawRequest, Reject
+from channels.base import Challenge, Channel, RawRequest, Reject
 
 log = structlog.get_logger()
 
 
 async def hook(request: Request) -> Response:
     """One platform's webhook. 200 only after the commit; 503 asks the platform to come again."""
+    began = time.perf_counter()
     services: Services = request.app.state.services
     adapter = services.channels.get("{channel}:{name}".format(**request.path_params))
     if adapter is None:
         return Response("no such channel account\n", 404)
+    response = await _taken(request, adapter)
+    metrics.webhook(adapter.account, response.status_code, began)
+    return response
+
+
+async def _taken(request: Request, adapter: Channel) -> Response:
     body = await read_body(request, LARGEST_BODY)
     if body is None:
         return Response("the body is too large\n", 413)

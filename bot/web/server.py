@@ -32,6 +32,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                log_config=None,  # its words go through our log
                 log_level="warning",
                 access_log=False,
                 server_header=False,

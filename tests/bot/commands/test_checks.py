@@ -15,10 +15,11 @@ from bot.assembly import open_services
 from bot.checks import check_all, check_channels
 from bot.cli import app
 from bot.settings import Settings
+from tests.bot.pipeline.server import free_port
 
 
 def settings(folder: Path, **values: Any) -> Settings:
-    return Settings.model_validate({"data_dir": folder, **values})
+    return Settings.model_validate({"data_dir": folder, "port": free_port(), **values})
 
 
 async def test_all_is_well_after_migrate(tmp_path: Path, database_url: str) -> None:
@@ -95,6 +96,7 @@ def test_doctor_prints_a_line_each_and_ends_with_1_if_there_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HUIFANG_PORT", str(free_port()))
     runner = CliRunner()
     result = runner.invoke(app, ["doctor"])
     assert result.exit_code == 1

@@ -55,3 +55,30 @@ def test_a_file_is_checked_brought_in_started_shown_and_erased(run: Run, tmp_pat
     run("people", "show", "4711", code=1)
     run("people", "erase", "4711", "--yes", code=1)
     assert "1 were erased at their wish" in run("people", "import", str(file)).output
+
+
+def test_a_restored_backup_is_erased_again_from_the_list_that_was_kept(
+    run: Run, tmp_path: Path
+) -> None:
+    people, listed, store = (
+        tmp_path / "people.csv",
+        tmp_path / "erased",
+        tmp_path / "data/huifang.db",
+    )
+    people.write_text("reference\n4711\n4712\n")
+    run("people", "import", str(people))
+    backup = store.read_bytes()  # the last connection is closed: all stands in the one file
+    run("people", "erase", "4711", "--yes")
+    listed.write_text(run("people", "erasures").stdout)
+    assert len(listed.read_text().splitlines()) == 1
+
+    store.write_bytes(backup)
+    run("people", "show", "4711")
+    assert "1 people" in run("people", "replay-erasures", str(listed)).output
+    run("people", "show", "4711", code=1)
+    run("people", "show", "4712")
+    assert "0 people" in run("people", "replay-erasures", str(listed)).output
+    assert run("people", "erasures").stdout == listed.read_text()
+
+    listed.write_text('{"person": "x"}\n')
+    assert "line 1" in run("people", "replay-erasures", str(listed), code=2).output

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from bot.store import check, revise
+from bot.store import check, revise, schema
 from bot.store.columns import Sealed
 from bot.store.database import Database, DatabaseError
 from bot.store.schema import MIGRATIONS, config, differences, migrate, newest, require_migrated
@@ -48,6 +52,143 @@ async def test_a_database_that_was_not_migrated_or_is_newer_says_the_fix(databas
     with pytest.raises(DatabaseError, match="newer version"):
         await migrate(db)
     await db.dispose()
+
+
+WRITTEN_LATER = """
+from alembic import op
+import sqlalchemy as sa
+revision, down_revision, branch_labels, depends_on = "{number}", "{before}", None, None
+def upgrade():
+{body}
+"""
+ONLINE = """
+    if op.get_bind().dialect.name != "postgresql":
+        op.create_index("ix_audit_at", "audit", ["at"])
+        return
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_audit_at", "audit", if_exists=True, postgresql_concurrently=True)
+        op.create_index("ix_audit_at", "audit", ["at"], postgresql_concurrently=True)
+"""
+ADDS = """
+    op.add_column("audit", sa.Column("more", sa.Text()))
+"""
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Puts migrations of these bodies after the shipped ones, in a copy of their folder."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def add(*bodies: str) -> None:
+        monkeypatch.setattr(schema, "MIGRATIONS", folder)
+        for body in bodies:
+            before = schema.newest()
+            number = f"{int(before) + 1:04d}"
+            source = WRITTEN_LATER.format(number=number, before=before, body=body)
+            (folder / "versions" / f"{number}_later.py").write_text(source)
+
+    return add
+
+
+async def indexes(db: Database) -> set[str]:
+    async with db.read() as conn:
+        found = await conn.run_sync(lambda sync: inspect(sync).get_indexes("audit"))
+    return {str(each["name"]) for each in found}
+
+
+async def test_an_index_is_built_concurrently_while_others_write(
+    db: Database, later: Callable[..., None]
+) -> None:
+    later(ONLINE, ADDS)
+    assert await migrate(db) is True
+    assert await indexes(db) == {"ix_audit_at"}
+    await require_migrated(db)
+
+
+async def test_several_processes_that_build_an_index_concurrently_do_not_wait_for_each_other(
+    db: Database, later: Callable[..., None]
+) -> None:
+    later(ONLINE)
+    others = [await Database.open(str(db.url.render_as_string(hide_password=False))) for _ in "ab"]
+    done = await asyncio.gather(*(migrate(each) for each in (db, *others)))
+    for each in others:
+        await each.dispose()
+    assert sorted(done) == [False, False, True]
+
+
+async def test_a_migration_does_not_queue_behind_a_long_transaction(
+    pg_url: str, later: Callable[..., None]
+) -> None:
+    db = await Database.open(pg_url)
+    await migrate(db)
+    later(ONLINE, ADDS)
+    async with db.write() as conn:
+        await conn.execute(text("LOCK TABLE audit IN ROW EXCLUSIVE MODE"))  # as any writer's
+        refused = pytest.raises(DatabaseError, match=r"pg_stat_activity.*huifang migrate")
+        with refused as raised:
+            async with asyncio.timeout(30):
+                await migrate(db, lock_wait_s=0.05, tries=2)
+    assert "\n" not in str(raised.value)
+    # Nothing of it is left behind that stops the next attempt, also no half-made index.
+    assert await migrate(db) is True
+    assert await indexes(db) == {"ix_audit_at"}
+    async with db.read() as conn:
+        broken = await conn.scalar(text("SELECT count(*) FROM pg_index WHERE NOT indisvalid"))
+        assert broken == 0
+        assert await conn.scalar(text("SHOW lock_timeout")) == "0"
+    await db.dispose()
+
+
+async def test_a_lock_that_is_soon_given_back_is_waited_for(
+    pg_url: str, later: Callable[..., None]
+) -> None:
+    db = await Database.open(pg_url)
+    await migrate(db)
+    later(ADDS)
+    async with db.write() as conn:
+        await conn.execute(text("LOCK TABLE audit IN ROW EXCLUSIVE MODE"))
+        migrating = asyncio.create_task(migrate(db, lock_wait_s=0.05, tries=1000))
+        await asyncio.wait({migrating}, timeout=0.3)
+        assert not migrating.done()
+    assert await migrating is True
+    await db.dispose()
+
+
+def blocking(source: str) -> list[str]:
+    """Statements of a later migration that stop a big table's writers for long on PostgreSQL."""
+    tree = ast.parse(source)
+    upgrade = next(n for n in ast.walk(tree) if getattr(n, "name", "") == "upgrade")
+    made = {call.args[0].value for call in _ops(upgrade, "create_table")}
+    changes = [*_ops(upgrade, "create_index"), *_ops(upgrade, "drop_index")]
+    online = {
+        call.args[0].value
+        for call in changes
+        if any(word.arg == "postgresql_concurrently" for word in call.keywords)
+    }
+    return [
+        f"line {call.lineno}: {call.args[0].value} without postgresql_concurrently"
+        for call in changes
+        if call.args[0].value not in online and call.args[1].value not in made
+    ]
+
+
+def _ops(tree: ast.AST, name: str) -> list[Any]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == name
+    ]
+
+
+def test_later_migrations_build_their_indexes_online() -> None:
+    for path in sorted((MIGRATIONS / "versions").glob("0*.py"))[1:]:
+        assert blocking(path.read_text("utf-8")) == [], path.name
+    assert blocking(WRITTEN_LATER.format(number="2", before="1", body=ONLINE)) == []
+    plain = '    op.create_index("ix_audit_at", "audit", ["at"])'
+    assert len(blocking(WRITTEN_LATER.format(number="2", before="1", body=plain))) == 1
 
 
 async def test_the_check_lists_what_differs(db: Database) -> None:
