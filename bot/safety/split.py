@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from bot.safety.detectors.base import SecretKind
 from bot.safety.detectors.card import is_card_number
 from bot.safety.detectors.identity import is_resident_id
 from bot.safety.detectors.normalise import Normalised, normalise
-from bot.safety.detectors.password import follows_password_question
+from bot.safety.detectors.password import (
+    follows_password_question,
+    may_follow_password_question,
+)
 from bot.safety.detectors.seed_phrase import (
     ALWAYS,
     CONTEXT,
@@ -54,10 +58,15 @@ class SplitFinding:
     parts: tuple[SplitPart, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class _Message:
-    index: int
-    normal: Normalised
+    """A text, rewritten when the first finder reads it: most of them stop at the newest one."""
+
+    def __init__(self, index: int, written: str) -> None:
+        self.index, self._written = index, written
+
+    @cached_property
+    def normal(self) -> Normalised:
+        return normalise(self._written)
 
     def part(self, start: int, end: int) -> SplitPart:
         return SplitPart(self.index, *self.normal.original_span(start, end))
@@ -73,7 +82,7 @@ def find_split(recent: tuple[str, ...], text: str) -> tuple[SplitFinding, ...]:
         return ()
     first = max(0, len(recent) - _LONGEST)
     texts = [*recent[first:], text]
-    messages = [_Message(first + i, normalise(one)) for i, one in enumerate(texts)]
+    messages = [_Message(first + i, one) for i, one in enumerate(texts)]
     found: list[SplitFinding] = []
     for finder in (_numbers, _words, _hanzi, _hex, _announced, _continued):
         found.extend(finder(messages))
@@ -94,7 +103,7 @@ def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
             if not parts or any(c.isdigit() for c in view):
                 break
             continue
-        digits = re.sub(r"[ \-]", "", match.group(1)) + digits
+        digits = match.group(1).replace(" ", "").replace("-", "") + digits
         end = match.start(1) + len(match.group(1).rstrip(" -"))
         parts.insert(0, message.part(match.start(1), end))
         if len(digits) > 19 or len(parts) > _NUMBERS_MAX:
@@ -113,7 +122,7 @@ def _is_code(normal: Normalised) -> bool:
     """Whether a message was nothing but six digits, which looked like a one-time code."""
     sign = _last_marker(normal)
     return KIND_OF_MARKER.get(sign) is SecretKind.ONE_TIME_CODE and (
-        normal.text.strip() == normalise(sign).text
+        normal.text.strip() == _SHAPES[sign]
     )
 
 
@@ -175,6 +184,8 @@ def _hex(messages: list[_Message]) -> Iterator[SplitFinding]:
 def _announced(messages: list[_Message]) -> Iterator[SplitFinding]:
     """ "My password is" and then one word."""
     previous, last = messages[-2], messages[-1]
+    if not may_follow_password_question(last.normal.words):
+        return
     span = follows_password_question(previous.normal.words, last.normal.words)
     if span is not None:
         yield SplitFinding(SecretKind.PASSWORD, (last.part(*span),))
@@ -182,9 +193,8 @@ def _announced(messages: list[_Message]) -> Iterator[SplitFinding]:
 
 def _continued(messages: list[_Message]) -> Iterator[SplitFinding]:
     """Word 13 and later of a phrase whose first words were scrubbed already."""
-    earlier = [message.normal for message in messages[-4:-1]]
-    scrubbed = [KIND_OF_MARKER.get(_last_marker(n)) is SecretKind.SEED_PHRASE for n in earlier]
-    if len(earlier) < 3 or not all(scrubbed):
+    earlier = messages[-4:-1]
+    if len(earlier) < 3 or not all(_ends_scrubbed(message.normal) for message in earlier):
         return
     last = messages[-1]
     words = last.normal.words
@@ -198,13 +208,21 @@ def _continued(messages: list[_Message]) -> Iterator[SplitFinding]:
         yield SplitFinding(SecretKind.SEED_PHRASE, (part,))
 
 
+def _ends_scrubbed(normal: Normalised) -> bool:
+    return KIND_OF_MARKER.get(_last_marker(normal)) is SecretKind.SEED_PHRASE
+
+
+# Each marker as normalising leaves it: that changes its brackets.
+_SHAPES = {shape: normalise(shape).text for shape in KIND_OF_MARKER}
+_LAST_SIGNS = tuple({shape[-1] for shape in _SHAPES.values()})
+
+
 def _last_marker(normal: Normalised) -> str:
-    """The marker a message ends with, in the form it was written; normalising changed its brackets."""
+    """The marker a message ends with, in the form it was written; "" if it ends with none."""
     text = normal.text.strip()
-    for shape in KIND_OF_MARKER:
-        if text.endswith(normalise(shape).text):
-            return shape
-    return ""
+    if not text.endswith(_LAST_SIGNS):
+        return ""
+    return next((shape for shape, plain in _SHAPES.items() if text.endswith(plain)), "")
 
 
 def _least(messages: list[_Message]) -> int:
