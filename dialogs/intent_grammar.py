@@ -19,6 +19,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 _GAP = re.compile(r"~(\d{1,2})")
 _NAMED = re.compile(r"([a-z]+):(.+)")
@@ -32,7 +33,7 @@ class GrammarError(ValueError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One pattern. Of each set in `needs` a clause must have a word (character) to match at all.
+    """One pattern. Of each set in `needs` a clause must have a head to match at all.
 
     The expression is compiled when it is first tried: of the thousand rules that a start would
     compile, a process meets few in its first minutes.
@@ -77,12 +78,12 @@ _Entry = tuple[RuleSet, int, tuple[frozenset[str], ...]]  # a rule, and what els
 class RuleIndex:
     """Many rule sets at once: which of their rules a clause may match is found in one look.
 
-    `common` is how often a word (character) occurs in plain talk: each rule is filed under the
-    rarest of what it needs.
+    `common` is how often a head occurs in plain talk: each rule is filed under the rarest of what
+    it needs.
     """
 
     def __init__(self, sets: Iterable[RuleSet], common: Mapping[str, int]) -> None:
-        self._by_word: dict[str, list[_Entry]] = {}
+        self._by_head: dict[str, list[_Entry]] = {}
         self._open: list[tuple[RuleSet, int]] = []
         for rules in sets:
             for number, rule in enumerate(rules.rules):
@@ -93,18 +94,18 @@ class RuleIndex:
                     rule.needs, key=lambda need: (sum(common.get(w, 0) for w in need), len(need))
                 )
                 others = tuple(need for need in rule.needs if need is not key)
-                for word in key:
-                    self._by_word.setdefault(word, []).append((rules, number, others))
+                for head in key:
+                    self._by_head.setdefault(head, []).append((rules, number, others))
 
-    def choose(self, words: frozenset[str]) -> Chosen:
-        """The rules that a form of these words (characters) may match; numbers may stand twice."""
+    def choose(self, heads: frozenset[str]) -> Chosen:
+        """The rules that a form with these heads may match; numbers may stand twice."""
         chosen: dict[RuleSet, list[int]] = {}
         for rules, number in self._open:
             chosen.setdefault(rules, []).append(number)
-        for word in self._by_word.keys() & words:
-            for rules, number, others in self._by_word[word]:
+        for head in self._by_head.keys() & heads:
+            for rules, number, others in self._by_head[head]:
                 for need in others:
-                    if need.isdisjoint(words):
+                    if need.isdisjoint(heads):
                         break
                 else:
                     chosen.setdefault(rules, []).append(number)
@@ -127,7 +128,7 @@ class Grammar:
         if len(set(names)) < len(names):
             raise GrammarError(f"a name stands twice in {pattern!r}: remember each thing once")
         expression = "".join(self._element(element, pattern) for element in elements)
-        needed = [self._first_words(element, pattern) for element in elements]
+        needed = [self._first_heads(element, pattern) for element in elements]
         return Rule(pattern, expression, tuple(sorted({n for n in needed if n}, key=len)))
 
     def _element(self, element: str, pattern: str) -> str:
@@ -197,8 +198,8 @@ class Grammar:
             return "(?:" + "|".join([_NUMBER + "(?:am|pm|h)?", *map(re.escape, numbers)]) + ")"
         return re.escape(part.removesuffix("*")) + (r"[^ ]{0,12}" if part.endswith("*") else "")
 
-    def _first_words(self, element: str, pattern: str) -> frozenset[str] | None:
-        """Words one of which must stand in the clause for this element; None: cannot be told."""
+    def _first_heads(self, element: str, pattern: str) -> frozenset[str] | None:
+        """Heads one of which a clause must have for this element; None: cannot be told."""
         if (
             element in "^$"
             or element.endswith("?")
@@ -206,10 +207,34 @@ class Grammar:
         ):
             return None
         named = _NAMED.fullmatch(element)
-        found: set[str] = set()
-        for phrase in self._phrases(named.group(2) if named else element, pattern, ()):
-            first = phrase.split("_")[0] if self.spaced else phrase[0]
-            if first in ("#", "$") or first.endswith("*"):
-                return None
-            found.add(first)
-        return frozenset(found)
+        phrases = self._phrases(named.group(2) if named else element, pattern, ())
+        heads = [self._head(phrase) for phrase in phrases]
+        return None if None in heads else frozenset(head for head in heads if head)
+
+    def _head(self, phrase: str) -> str | None:
+        """How a phrase begins, in the way of `heads_of`; None if that cannot be told."""
+        first, *more = phrase.split("_")
+        second = more[0] if more else ""
+        if first in ("#", "$"):
+            return None
+        if self.spaced:
+            if first.endswith("*"):
+                return f"{first[:PREFIX]}*" if len(first) > PREFIX else None
+            return first if second in ("", "#") or second.endswith("*") else f"{first} {second}"
+        if second and not first.endswith("*") and second != "#":
+            first += second
+        plain = first.removesuffix("*")[:2]
+        return plain or None
+
+
+PREFIX = 3  # letters of a word by which a prefix is looked up
+
+
+def heads_of(words: Sequence[str], *, spaced: bool) -> frozenset[str]:
+    """What rules are looked up by: the words (characters) of a form in their order, each two that
+    stand together, and how each longer word begins."""
+    if not spaced:
+        return frozenset([*words, *(a + b for a, b in pairwise(words))])
+    pairs = (f"{a} {b}" for a, b in pairwise(words))
+    prefixes = (f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX)
+    return frozenset([*words, *pairs, *prefixes])

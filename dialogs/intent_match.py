@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dialogs import intent_text
-from dialogs.intent_grammar import Chosen, RuleSet
+from dialogs.intent_grammar import Chosen, RuleSet, heads_of
 from dialogs.intent_model import IntentModel
 from dialogs.intent_text import Clause
 from dialogs.lexicons import IntentRules, Lexicon
@@ -49,7 +49,8 @@ class View:
 
     def __init__(self, lexicon: Lexicon, clauses: tuple[Clause, ...]) -> None:
         self.lexicon, self.clauses = lexicon, clauses
-        self._chosen = {c.begin: lexicon.in_clause.choose(c.words) for c in clauses}
+        self.heads = _together(clauses, spaced=lexicon.spaced)
+        self._chosen = {c.begin: lexicon.in_clause.choose(c.heads) for c in clauses}
 
     def chosen(self, clause: Clause) -> Chosen:
         """The rules that may match a clause of this view."""
@@ -63,6 +64,14 @@ class View:
     def common(self, name: str) -> RuleSet:
         """One of the rule sets that all intents share."""
         return self.lexicon.common.get(name, _NO_RULES)
+
+
+def _together(clauses: Sequence[Clause], *, spaced: bool) -> frozenset[str]:
+    """The heads of the whole message, with those over the ends of its clauses."""
+    if len(clauses) == 1:
+        return clauses[0].heads
+    words = [word for c in clauses for word in (c.form.split() if spaced else c.form)]
+    return heads_of(words, spaced=spaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,7 @@ def by_rules(view: View) -> Iterator[Hit]:
     question = view.common("question")
     asks = [c.asked or view.first(question, c) is not None for c in view.clauses]
     signs = {rules for clause in view.clauses for rules in view.chosen(clause)}
-    words = [clause.words for clause in view.clauses]
-    whole = view.lexicon.as_whole.choose(words[0].union(*words[1:]) if words else frozenset())
+    whole = view.lexicon.as_whole.choose(view.heads)
     for name, rules in view.lexicon.intents.items():
         if rules.whole not in whole and signs.isdisjoint(rules.signs):
             continue

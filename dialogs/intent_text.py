@@ -13,6 +13,8 @@ from typing import NamedTuple
 import opencc
 from rapidfuzz.distance import OSA
 
+from dialogs.intent_grammar import heads_of
+
 READ_LIMIT = 4096  # characters that are looked at; the longest text of the chat platforms we serve
 _CLAUSE_LIMIT = 400  # a longer run without punctuation is cut, so that matching stays linear
 
@@ -115,6 +117,7 @@ class Clause:
     begin: int
     end: int
     words: frozenset[str]  # the words, or characters, that occur
+    heads: frozenset[str]  # what rules are looked up by
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original text behind `form[start:end]`."""
@@ -181,6 +184,7 @@ def spaced_clauses(
                     places[0][0],
                     places[-1][1],
                     frozenset(words),
+                    heads_of(words, spaced=True),
                 )
             )
     return tuple(clauses)
@@ -218,6 +222,7 @@ def unspaced_clauses(folded: Folded, length: int) -> tuple[Clause, ...]:
                 spans[0][0],
                 spans[-1][1],
                 frozenset(form),
+                heads_of(form, spaced=False),
             )
         )
     return tuple(clauses)

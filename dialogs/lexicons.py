@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleIndex, RuleSet
+from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleIndex, RuleSet, heads_of
 
 SECTIONS = ("certain", "always", "statement", "whole", "unless")
 
@@ -78,10 +78,10 @@ class Lexicon:
 
     @cached_property
     def _usual(self) -> Counter[str]:
-        """How often a word (character) occurs in the lexicon's lines, as far as they are plain."""
+        """In how many of the lexicon's lines a head occurs, as far as they are plain."""
         lines = [*self.neutral, *(one for rules in self.intents.values() for one in rules.examples)]
         words = (line.lower().split() if self.spaced else line for line in lines)
-        return Counter(word for line in words for word in line)
+        return Counter(head for line in words for head in heads_of(line, spaced=self.spaced))
 
 
 INTENTS = (
