@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from bot.safety.detectors.base import SecretKind
 from bot.safety.detectors.card import is_card_number
@@ -61,12 +60,17 @@ class SplitFinding:
 class _Message:
     """A text, rewritten when the first finder reads it: most of them stop at the newest one."""
 
+    __slots__ = ("_normal", "_written", "index")
+
     def __init__(self, index: int, written: str) -> None:
         self.index, self._written = index, written
+        self._normal: Normalised | None = None
 
-    @cached_property
+    @property
     def normal(self) -> Normalised:
-        return normalise(self._written)
+        if self._normal is None:
+            self._normal = normalise(self._written)
+        return self._normal
 
     def part(self, start: int, end: int) -> SplitPart:
         return SplitPart(self.index, *self.normal.original_span(start, end))
@@ -98,7 +102,7 @@ def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
         view = message.normal.digits
         match = _NUMBER_MESSAGE.fullmatch(view) if len(view) <= 48 else None
         if match is None:
-            if _is_rest_of_id(digits) and _is_code(message.normal):
+            if digits and _is_rest_of_id(digits) and _is_code(message.normal):
                 best = SplitFinding(SecretKind.IDENTITY, tuple(parts))
             if not parts or any(c.isdigit() for c in view):
                 break
@@ -137,15 +141,25 @@ def _words(messages: list[_Message]) -> Iterator[SplitFinding]:
     parts: list[SplitPart] = []
     count = 0
     for message in reversed(messages):
+        if not _all_known(message.normal.words, known):
+            break
         tokens = [t for t in _WORD.finditer(message.normal.words) if t.group() not in _FILLER]
         if not tokens and parts and len(message.normal.words) <= 8:
             continue
-        if not tokens or len(tokens) > 24 or any(t.group() not in known for t in tokens):
+        if not tokens or len(tokens) > 24:
             break
         parts.insert(0, message.part(tokens[0].start(), tokens[-1].end()))
         count += len(tokens)
     if len(parts) >= 2 and count >= _least(messages):
         yield SplitFinding(SecretKind.SEED_PHRASE, tuple(parts))
+
+
+def _all_known(words: str, known: frozenset[str]) -> bool:
+    for match in _WORD.finditer(words):
+        word = match.group()
+        if word not in known and word not in _FILLER:
+            return False
+    return True
 
 
 def _hanzi(messages: list[_Message]) -> Iterator[SplitFinding]:
