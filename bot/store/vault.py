@@ -227,7 +227,9 @@ class Vault:
         self._lookup = keys.lookup
         self._fingerprint = fingerprint(keys.lookup)
         self._hash_key = self.derive("lookup hash")
-        self._token_cipher = _one_block(self.derive("option token"))
+        cipher = _one_block(self.derive("option token"))
+        # In this mode a whole block comes out at once and nothing of it stays behind for the next.
+        self._token_seal, self._token_open = cipher.encryptor(), cipher.decryptor()
 
     def fingerprints(self) -> dict[str, bytes]:
         """By id in vault_key: the lookup key's and the master keys'."""
@@ -253,7 +255,7 @@ class Vault:
         if not (0 <= serial < 1 << 16 and 0 <= index < 1 << 8):
             raise ValueError("a serial is at most 65535 and an index at most 255")
         plain = _conversation_mark(conversation_id) + struct.pack(">HB5x", serial, index)
-        block = self._token_cipher.encryptor().update(plain)
+        block = self._token_seal.update(plain)
         return base64.urlsafe_b64encode(block)[:22].decode()
 
     def read_token(self, conversation_id: str, token: str) -> tuple[int, int] | None:
@@ -264,7 +266,7 @@ class Vault:
             return None
         if len(token) != 22 or len(block) != 16:
             return None
-        plain = self._token_cipher.decryptor().update(block)
+        plain = self._token_open.update(block)
         mark = _conversation_mark(conversation_id)
         if not hmac.compare_digest(plain[:8] + plain[11:], mark + bytes(5)):
             return None
