@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from bot.pipeline.bus import WORK, BusHealth, Topic
 from bot.pipeline.bus.redis_keys import Keys
 from bot.pipeline.bus.redis_reader import Handle, Reader, connection_options
-from bot.pipeline.bus.redis_writer import HintWriter
+from bot.pipeline.bus.redis_writer import ANSWER_S, HintWriter
 from bot.pipeline.bus.waiting import Waiting
 from bot.pipeline.live import EVERYTHING
 
@@ -66,7 +66,8 @@ class RedisBus:
             asyncio.create_task(self._writer.run(), name="redis-writer"),
         ]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._looked.wait(), FIRST_S)
+            async with asyncio.timeout(FIRST_S):
+                await self._looked.wait()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -76,7 +77,7 @@ class RedisBus:
         await self._stop_reader()
         for topic, waiting in self._waiting.items():  # others can do it at once
             self._writer.add(topic, waiting.pop(len(waiting)))
-        with suppress(RedisError, OSError, TimeoutError):
+        with suppress(RedisError, OSError):
             async with asyncio.timeout(LAST_S):
                 await self._writer.write()
         for client in (self._client, self._watch):
@@ -109,7 +110,8 @@ class RedisBus:
 
     async def _look(self) -> None:
         """See that Redis answers and that everything is read. Raises what redis raises."""
-        await self._watch.ping()
+        async with asyncio.timeout(ANSWER_S):
+            await self._watch.ping()
         if self._reader is None or not self._reader.alive:
             again = self._reader is not None
             await self._stop_reader()

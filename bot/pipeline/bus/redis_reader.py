@@ -21,15 +21,19 @@ from redis.exceptions import ResponseError
 GROUP, CONSUMER = "workers", "worker"
 ENTRIES = 8  # read at once
 BLOCK_MS = 2000  # a read waits so long for an entry
-TIMEOUT_S = 5.0  # no answer for so long: the connection is broken; longer than BLOCK_MS
 
 Handle = Callable[[str, list[str]], Awaitable[None]]  # (process that wrote it, ids)
 
 
 def connection_options() -> dict[str, Any]:
-    """How every connection of ours to Redis is made. Who uses it decides when to try again."""
+    """How every connection of ours to Redis is made; who uses it decides when to try again.
+
+    No socket_timeout, which redis-py sets unless told otherwise: with it every command costs a
+    task, and on Python 3.11 (`asyncio.wait_for`) now and then swallows a cancellation. Commands are
+    bounded by `asyncio.timeout` where they are called.
+    """
     return {
-        "socket_timeout": TIMEOUT_S,
+        "socket_timeout": None,
         "socket_connect_timeout": 2.0,
         "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 0),

@@ -21,6 +21,7 @@ DATA = "__data__"  # the field in which FastStream expects the body
 MOST_UNSENT = 10_000  # ids of a topic kept while Redis is away; the sweep finds the others
 PER_ENTRY = 64  # ids in one stream entry: what one batch of turns takes
 MOST_ENTRIES = 1000  # about so many entries are kept in a stream that nobody reads
+ANSWER_S = 2.0  # Redis that does not answer for so long is away
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts while Redis is away
 
 
@@ -80,7 +81,8 @@ class HintWriter:
             for at in range(0, len(ids), PER_ENTRY)
         ]
         try:
-            await self._add_entries(entries)
+            async with asyncio.timeout(ANSWER_S):
+                await self._add_entries(entries)
         except BaseException:
             for topic, ids in taken.items():
                 self.add(topic, ids)
