@@ -157,14 +157,17 @@ class RedisBus:
                 reader.news[stream] = self._news
         return reader
 
-    async def _news(self, by: str, ids: list[str]) -> None:
-        if by != self._name and self._tell is not None:
-            self._tell(ids)
+    async def _news(self, entries: list[tuple[str, list[str]]]) -> None:
+        assert self._tell is not None
+        for by, ids in entries:
+            if by != self._name:
+                self._tell(ids)
 
 
 def _into(waiting: Waiting) -> Handle:
-    async def put(by: str, ids: list[str]) -> None:
-        waiting.add(ids)
+    async def put(entries: list[tuple[str, list[str]]]) -> None:
+        for _, ids in entries:
+            waiting.add(ids)
         await waiting.room(MOST_WAITING)
 
     return put

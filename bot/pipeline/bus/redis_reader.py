@@ -22,7 +22,8 @@ GROUP, CONSUMER = "workers", "worker"
 ENTRIES = 8  # read at once
 BLOCK_MS = 2000  # a read waits so long for an entry
 
-Handle = Callable[[str, list[str]], Awaitable[None]]  # (process that wrote it, ids)
+Handle = Callable[[list[tuple[str, list[str]]]], Awaitable[None]]
+"""Takes what one read brought: (process that wrote it, ids). The next read waits for its end."""
 
 
 def connection_options() -> dict[str, Any]:
@@ -109,8 +110,7 @@ class Reader:
         assert self._broker is not None
 
         async def take(entries: list[dict[str, Any]]) -> None:
-            for entry in entries:
-                await handle(entry["by"], entry["ids"])
+            await handle([(entry["by"], entry["ids"]) for entry in entries])
 
         self._broker.subscriber(stream=stream)(take)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,22 @@ class Group:
     def processes(self) -> list[Bus]:
         """Each once, in the order of `told`."""
         return list(dict.fromkeys([self.web, *self.workers]))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for it, up to the bound."""
+    async with asyncio.timeout(BOUND_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def take_soon(bus: Bus, topic: Topic = Topic.TURNS) -> list[str]:
+    """What is there within 0.1 s."""
+    try:
+        async with asyncio.timeout(0.1):
+            return await bus.take(topic, 64)
+    except TimeoutError:
+        return []
 
 
 async def take(bus: Bus, count: int, topic: Topic = Topic.TURNS, limit: int = 64) -> list[str]:

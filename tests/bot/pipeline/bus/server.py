@@ -27,6 +27,7 @@ class OwnRedis:
         program = services.redis_programs()[0]
         words = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._more]
         command = [str(program), *words, "--dir", str(self._folder)]
+        self._folder.mkdir(exist_ok=True)
         self._running.enter_context(
             services._kept(self._folder, command, signal.SIGKILL, -1, self._ready)
         )
@@ -36,6 +37,7 @@ class OwnRedis:
             self.pid = int(client.info("server")["process_id"])
 
     def kill(self) -> None:
+        """At once, as a crash does."""
         os.kill(self.pid, signal.SIGKILL)
         self._running.close()
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from bot.pipeline.bus import Topic
-from tests.bot.pipeline.bus.group import BOUND_S, Group, local_group, redis_group, take
+from tests.bot.pipeline.bus.group import BOUND_S, Group, local_group, redis_group, take, until
 
 
 @pytest_asyncio.fixture(params=["local", "redis, one process", "redis, web and 2 workers"])
@@ -118,9 +118,7 @@ async def test_news_reach_the_pages_of_all_other_processes(group: Group) -> None
     for number, bus in enumerate(group.processes):
         await bus.publish(Topic.LIVE, [f"from {number}"])
     wanted = {f"from {number}" for number in range(len(group.processes))}
-    async with asyncio.timeout(BOUND_S):
-        while any(len(heard) < len(wanted) - 1 for heard in group.told):
-            await asyncio.sleep(0.01)
+    await until(lambda: all(len(heard) >= len(wanted) - 1 for heard in group.told))
     for number, heard in enumerate(group.told):
         assert sorted(heard) == sorted(wanted - {f"from {number}"})
 
@@ -134,9 +132,8 @@ async def test_nothing_to_tell_is_nothing_taken(group: Group) -> None:
 
 async def test_says_how_it_is(group: Group) -> None:
     await group.workers[0].publish(Topic.SENDS, ["a", "b"])
-    async with asyncio.timeout(BOUND_S):
-        while not sum(bus.health().waiting[Topic.SENDS] for bus in group.workers):
-            await asyncio.sleep(0.01)
+    await until(lambda: any(bus.health().waiting[Topic.SENDS] for bus in group.workers))
     assert all(bus.health().connected and not bus.health().dropped for bus in group.processes)
-    assert len(await take(group.workers[0], 2, Topic.SENDS)) == 2
+    taken = [*await take(group.workers[0], 2, Topic.SENDS)]
+    assert sorted(taken) == ["a", "b"]
     assert group.workers[0].health().waiting == {Topic.TURNS: 0, Topic.SENDS: 0}
