@@ -80,6 +80,7 @@ BUS_WAITING = _gauge("bus_waiting", "Conversations whose wake-up waits in this p
 LIVE_STREAMS = _gauge("live_streams", "Open live streams of pages and widgets")
 DATABASE_UP = _gauge("database_up", "1 if the database answered in time, else 0")
 BUS_UP = _gauge("bus_up", "1 if the wake-ups are connected, else 0")
+BUS_DROPPED = _gauge("bus_dropped", "Wake-ups given up since the start; the sweep found the work")
 INBOX_LAG = _gauge("inbox_lag_seconds", "Age of the oldest row that no turn has taken")
 OUTBOX_LAG = _gauge("outbox_lag_seconds", "How long the oldest due text waits to be sent")
 TIMER_LAG = _gauge("timer_lag_seconds", "How late the oldest due timer is")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, TypeVar
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,7 +19,6 @@ from sqlalchemy import func, literal_column, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot import metrics
-from bot.pipeline.bus import Topic
 from bot.pipeline.ingress import Ingress
 from bot.services import Services
 from bot.settings import Settings
@@ -32,21 +31,6 @@ REMEMBERED_S = 2.0  # how old an answer of the database may be
 PATIENCE_S = 3.0  # a database that takes longer counts as away
 SAMPLE = 10_000  # waiting inbox rows looked at; of more, the oldest of these counts
 PATHS = ("/healthz", "/readyz", "/metrics")
-
-
-@runtime_checkable
-class Connected(Protocol):
-    """A bus that can lose its connection."""
-
-    @property
-    def connected(self) -> bool: ...
-
-
-@runtime_checkable
-class Deep(Protocol):
-    """A bus that knows how many hints wait in this process."""
-
-    def depth(self, topic: Topic) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +93,7 @@ class Probes:
                 reasons.append(f"the database is at {found}, not at {newest()}: huifang migrate")
         if reasons:
             return _json(503, "unavailable", reasons)
-        if not self._bus_up():
+        if not self._services.bus.health().connected:
             return _json(200, "degraded", ["the bus is away; the sweep finds the work"])
         return _json(200, "ready", [])
 
@@ -128,16 +112,12 @@ class Probes:
         metrics.TIMER_LAG.set(lags.timer)
         metrics.INGRESS_WAITING.set(self._ingress.waiting)
         metrics.LIVE_STREAMS.set(self._services.live.streams)
-        metrics.BUS_UP.set(self._bus_up())
-        bus = self._services.bus
-        if isinstance(bus, Deep):
-            for topic in (Topic.TURNS, Topic.SENDS):
-                metrics.BUS_WAITING.labels(str(topic)).set(bus.depth(topic))
+        bus = self._services.bus.health()
+        metrics.BUS_UP.set(bus.connected)
+        metrics.BUS_DROPPED.set(bus.dropped)
+        for topic, waiting in bus.waiting.items():
+            metrics.BUS_WAITING.labels(str(topic)).set(waiting)
         return Answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
-
-    def _bus_up(self) -> bool:
-        bus = self._services.bus
-        return bus.connected if isinstance(bus, Connected) else True
 
     async def _read_revision(self) -> str:
         async with self._services.db.read() as conn:

@@ -107,12 +107,17 @@ async def test_a_process_that_stops_is_not_ready_but_lives(db: Database) -> None
 
 async def test_without_the_bus_it_is_degraded_and_goes_on(db: Database) -> None:
     await migrate(db)
-    asked = Asked(db, SimpleNamespace(connected=False))
+    asked = Asked(db, LostBus())
     status, word, why = await asked.ready()
     assert (status, word) == (200, "degraded")
     assert "bus" in why
     await asked.probes.metrics()
     assert metrics.value("huifang_bus_up") == 0
+
+
+class LostBus(LocalBus):
+    def health(self) -> BusHealth:
+        return BusHealth(connected=False, waiting={Topic.TURNS: 7})
 
 
 class Away:
