@@ -80,7 +80,7 @@ async def serve(platform_url: str, load: Path, per_s: float) -> None:
 
 
 async def _feed_when_asked(services: Services, load: Path, per_s: float) -> None:
-    while (chats := _chats(load)) is None:
+    while (chats := _chats(load)) is None:  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(STEP_S)
     await feed(services, chats, per_s)
 
