@@ -12,13 +12,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import orjson
-from sqlalchemy import bindparam, case, delete, func, insert, select
+from sqlalchemy import bindparam, case, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import InboxKind
 from bot.services import Services
 from bot.store.columns import Moment
+from bot.store.direct import Query, bulk_insert
 from bot.store.ids import new_id
 from bot.store.statements import among
 from bot.store.tables import conversation, inbox, timer
@@ -43,7 +44,7 @@ async def fire_due(services: Services, since: datetime = EVER) -> int:
     share the work: what another one is just moving is passed over."""
     now = services.clock.now()
     async with services.db.write() as conn:
-        rows = (await conn.execute(_DUE, {"since": since, "now": now})).mappings().all()
+        rows = await _DUE.rows(conn, {"since": since, "now": now})
         if not rows:
             return 0
         keys = await services.vault.keys(conn, {row["owner"] for row in rows})
@@ -69,9 +70,8 @@ async def fire_due(services: Services, since: datetime = EVER) -> int:
             for row in rows
             if row["owner"] in keys
         ]
-        if fed:
-            await conn.execute(insert(inbox), fed)
-        await conn.execute(_FIRED, {"ids": [row["id"] for row in rows]})
+        await _FEED.run(conn, fed)
+        await _FIRED.run(conn, {"ids": [row["id"] for row in rows]})
     await services.bus.publish(Topic.TURNS, [row["conversation_id"] for row in rows])
     return len(rows)
 
@@ -118,7 +118,7 @@ async def crowded(conn: AsyncConnection) -> bool:
     return waiting >= CROWD or (timers or 0) >= ROOM
 
 
-_DUE = (
+_DUE = Query(
     select(
         timer.c.id,
         timer.c.conversation_id,
@@ -137,7 +137,17 @@ _DUE = (
     .limit(BATCH)
     .with_for_update(of=timer, skip_locked=True)
 )
-_FIRED = delete(timer).where(among(timer.c.id, "ids"))
+_FEED = bulk_insert(
+    inbox,
+    "account",
+    "external_id",
+    "conversation_id",
+    "person_id",
+    "kind",
+    "payload",
+    "received_at",
+)
+_FIRED = Query(delete(timer).where(among(timer.c.id, "ids")))
 _NEXT = select(func.min(timer.c.due_at)).where(timer.c.due_at > bindparam("since", type_=Moment()))
 _HEAD = select(inbox.c.account).where(inbox.c.processed_at.is_(None)).limit(CROWD).subquery()
 _WAITING = select(

@@ -104,6 +104,6 @@ async def test_two_processes_share_the_work(database_url: str, tmp_path: Path) -
         await copies(one, PAGE + 50)
         one.clock.advance(20 * DAY)
         done = await asyncio.gather(forget_processed(one.services), forget_processed(two.services))
-        done += [await forget_processed(one.services)]
-        assert sum(done) == PAGE + 51
+        left = await forget_processed(one.services)
+        assert sum(done) + left == PAGE + 51
         assert await one.rows(inbox) == []

@@ -12,12 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, delete, func, insert, select, text
 
 from bot.clock import GivenClock, SystemClock
 from bot.pipeline import timers
 from bot.pipeline.timers import BATCH, LATEST_S, RECENT, ROOM, SOONEST_S, fire_due, next_look
+from bot.store.direct import Query
 from bot.store.people import Profile
+from bot.store.statements import among
 from bot.store.tables import inbox, outbox, timer
 from tests.bot.pipeline.harness import NOON, World, open_world
 from tests.bot.pipeline.test_processes import start
@@ -103,7 +105,8 @@ async def test_an_end_between_insert_and_delete_leaves_everything_as_it_was(
 ) -> None:
     await plant(world, 20, NOON)
     with monkeypatch.context() as broken:
-        broken.setattr(timers, "_FIRED", text("DELETE FROM no_such_table"))
+        missing = Table("no_such_table", MetaData(), Column("id", Integer))
+        broken.setattr(timers, "_FIRED", Query(delete(missing).where(among(missing.c.id, "ids"))))
         with pytest.raises(Exception, match="no_such_table"):
             await fire_due(world.services)
     assert await fired(world) == []
@@ -262,7 +265,7 @@ async def test_a_look_reads_what_is_due_by_the_index_and_an_end_finds_its_timers
     ended = delete(timer).where(timer.c.followup_id == "x")
     opted = delete(timer).where(timer.c.person_id == "x")
     for statement, values, index in (
-        (timers._DUE, look, "ix_timer_due_at"),
+        (timers._DUE._statement, look, "ix_timer_due_at"),
         (timers._NEXT, look, "ix_timer_due_at"),
         (ended, {}, "ix_timer_followup_id"),
         (opted, {}, "ix_timer_person_id"),
