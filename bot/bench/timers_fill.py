@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import exists, func, insert, inspect, select, text
+from sqlalchemy import Connection, MetaData, exists, func, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bench.channel import ACCOUNT
@@ -57,8 +57,15 @@ async def clear(db: Database) -> None:
             raise RuntimeError(
                 f"the database holds {strangers} people that are not the bench's: give an empty one"
             )
-        await conn.run_sync(metadata.drop_all)
-        await conn.execute(text("DROP TABLE alembic_version"))
+        await conn.run_sync(_drop)
+
+
+def _drop(connection: Connection) -> None:
+    """Our tables as they stand there, of whatever version."""
+    found = MetaData()
+    ours = {*metadata.tables, "alembic_version"}
+    found.reflect(connection, only=lambda name, _: name in ours)
+    found.drop_all(connection)
 
 
 async def add_chats(services: Services, count: int, done: Advance) -> list[Chat]:
