@@ -279,6 +279,11 @@ class Settings(BaseSettings):
     region: str = Field(
         "CN", pattern=r"^[A-Z]{2}$", description="ISO 3166 region where none is known, such as CN"
     )
+    keep_inbox_days: int = Field(
+        14,
+        ge=8,
+        description="days that processed messages are remembered against redelivery, 8 or more",
+    )
     send_window: SendWindow = SendWindow()
     caps: ContactCaps = ContactCaps()
     duty: DutyHours = DutyHours()

@@ -54,11 +54,42 @@ def turns(
         except RuntimeError as error:
             raise ProblemError(str(error)) from None
 
-    figures = run(work())
+    _show("bench turns", run(work()), json=json)
+
+
+@bench_app.command()
+def timers(
+    database: Annotated[
+        str | None, typer.Option(help="URL of an empty database; default: SQLite")
+    ] = None,
+    timers: Annotated[int, typer.Option(min=1, help="how many wait")] = 1_000_000,
+    due: Annotated[int, typer.Option(min=1, help="how many of them come due meanwhile")] = 10_000,
+    window: Annotated[float, typer.Option(min=1, help="seconds within which they do")] = 20.0,
+    turns_per_s: Annotated[float, typer.Option(min=0, help="messages a second beside them")] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, help="worker processes")] = 1,
+    json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """How late timers fire while many wait, half of them stale, in real worker processes."""
+    from bot.bench.timers import Plan, bench_timers
+
+    if due > timers:
+        raise typer.BadParameter("no more than --timers can come due", param_hint="--due")
+    plan = Plan(timers, due, window, turns_per_s, workers)
+
+    async def work() -> dict[str, Any]:
+        try:
+            return await bench_timers(database, plan)
+        except RuntimeError as error:
+            raise ProblemError(str(error)) from None
+
+    _show("bench timers", run(work()), json=json)
+
+
+def _show(title: str, figures: dict[str, Any], *, json: bool) -> None:
     if json:
         typer.echo(orjson.dumps(figures).decode())
         return
-    table = Table("figure", "value", title="bench turns")
+    table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, str(value))
     Console().print(table)
