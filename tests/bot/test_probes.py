@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql
 from bot import metrics, probes
 from bot.assembly import open_services
 from bot.health import HealthError, health_listener
-from bot.pipeline.bus import Topic
+from bot.pipeline.bus import BusHealth, Topic
 from bot.pipeline.bus.local import LocalBus
 from bot.pipeline.ingress import Ingress
 from bot.probes import Probes
