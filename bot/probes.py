@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar, runtime_checkable
@@ -34,19 +34,25 @@ SAMPLE = 10_000  # waiting inbox rows looked at; of more, the oldest of these co
 PATHS = ("/healthz", "/readyz", "/metrics")
 
 
-@runtime_checkable
-class Connected(Protocol):
-    """A bus that can lose its connection."""
+class BusState(Protocol):
+    """How a bus is: `waiting` ids in this process, `unsent` ones that others are still to be told, and
+    `dropped` ones since the start."""
 
     @property
     def connected(self) -> bool: ...
+    @property
+    def waiting(self) -> Mapping[Topic, int]: ...
+    @property
+    def unsent(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
 
 
 @runtime_checkable
-class Deep(Protocol):
-    """A bus that knows how many hints wait in this process."""
+class TellsHealth(Protocol):
+    """A bus that says how it is; one that does not is taken for well."""
 
-    def depth(self, topic: Topic) -> int: ...
+    def health(self) -> BusState: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +135,18 @@ class Probes:
         metrics.INGRESS_WAITING.set(self._ingress.waiting)
         metrics.LIVE_STREAMS.set(self._services.live.streams)
         metrics.BUS_UP.set(self._bus_up())
-        bus = self._services.bus
-        if isinstance(bus, Deep):
-            for topic in (Topic.TURNS, Topic.SENDS):
-                metrics.BUS_WAITING.labels(str(topic)).set(bus.depth(topic))
+        bus: object = self._services.bus
+        if isinstance(bus, TellsHealth):
+            state = bus.health()
+            for topic, waiting in state.waiting.items():
+                metrics.BUS_WAITING.labels(str(topic)).set(waiting)
+            metrics.BUS_UNSENT.set(state.unsent)
+            metrics.BUS_DROPPED.set(state.dropped)
         return Answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
 
     def _bus_up(self) -> bool:
-        bus = self._services.bus
-        return bus.connected if isinstance(bus, Connected) else True
+        bus: object = self._services.bus
+        return bus.health().connected if isinstance(bus, TellsHealth) else True
 
     async def _read_revision(self) -> str:
         async with self._services.db.read() as conn:

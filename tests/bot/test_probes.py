@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,6 +40,17 @@ class Time:
 
     def __call__(self) -> float:
         return self.now
+
+
+@dataclass
+class Bus:
+    connected: bool = True
+    waiting: dict[Topic, int] = field(default_factory=dict)
+    unsent: int = 0
+    dropped: int = 0
+
+    def health(self) -> Bus:
+        return self
 
 
 class Asked:
@@ -107,7 +119,7 @@ async def test_a_process_that_stops_is_not_ready_but_lives(db: Database) -> None
 
 async def test_without_the_bus_it_is_degraded_and_goes_on(db: Database) -> None:
     await migrate(db)
-    asked = Asked(db, SimpleNamespace(connected=False))
+    asked = Asked(db, Bus(connected=False))
     status, word, why = await asked.ready()
     assert (status, word) == (200, "degraded")
     assert "bus" in why
@@ -162,10 +174,11 @@ async def test_many_questions_at_once_ask_the_database_once(
 
 async def test_the_page_has_the_depths_of_the_queues(db: Database) -> None:
     await migrate(db)
-    bus = LocalBus()
-    await bus.publish(Topic.TURNS, ["a", "b"])
-    await Asked(db, bus).probes.metrics()
+    await Asked(db, Bus(waiting={Topic.TURNS: 2}, unsent=5, dropped=7)).probes.metrics()
     assert metrics.value("huifang_bus_waiting", topic="turns") == 2
+    assert metrics.value("huifang_bus_unsent") == 5
+    assert metrics.value("huifang_bus_dropped") == 7
+    assert metrics.value("huifang_bus_up") == 1
     assert metrics.value("huifang_ingress_waiting") == 2
     assert metrics.value("huifang_live_streams") == 3
     assert metrics.value("huifang_database_up") == 1

@@ -15,10 +15,6 @@ class LocalBus:
         self._waiting: dict[Topic, dict[str, None]] = {topic: {} for topic in Topic}
         self._ready: dict[Topic, asyncio.Event] = {topic: asyncio.Event() for topic in Topic}
 
-    def depth(self, topic: Topic) -> int:
-        """Ids that wait to be taken."""
-        return len(self._waiting[topic])
-
     async def publish(self, topic: Topic, conversation_ids: Collection[str]) -> None:
         self.publish_nowait(topic, conversation_ids)
 
