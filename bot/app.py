@@ -50,7 +50,8 @@ def create_app(
     app.state.services, app.state.runtime, app.state.demo = services, runtime, demo
     app.state.probes = told or Probes(services, runtime.ingress)
     app.add_middleware(SecurityMiddleware, hosts=frozenset(hosts))
-    app.router.routes += [hooks.ROUTE, *probes.ROUTES]
+    app.add_middleware(hooks.Hooks, services=services, runtime=runtime, hosts=frozenset(hosts))
+    app.router.routes += probes.ROUTES
     app.mount("/static", KeptStatic(directory=STATIC))
     for router in (
         start.router,

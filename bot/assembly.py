@@ -13,10 +13,13 @@ from pydantic import SecretStr
 from bot.clock import Clock, SystemClock
 from bot.company import Company
 from bot.knowledge import open_knowledge
+from bot.pipeline.bus import Bus
 from bot.pipeline.bus.local import LocalBus
+from bot.pipeline.live import LiveHub
 from bot.scripts import open_scripts
 from bot.services import DetectIntents, Services
-from bot.settings import Settings, TelegramMode
+from bot.settings import Bus as BusKind
+from bot.settings import Settings, SettingsError, TelegramMode
 from bot.store.database import Database
 from bot.store.opening import open_vault
 from bot.store.schema import migrate, require_migrated
@@ -38,9 +41,13 @@ async def open_services(
     migrated: bool = False,
     warn: Callable[[str], None] = log.warning,
     scripts: tuple[Path, ...] = (),
+    web: bool = False,
+    worker: bool = False,
 ) -> AsyncIterator[Services]:
     """Everything that a process shares, ready to use. `migrated` makes or upgrades the schema
     first; else an old schema is an error that says what to run. `warn` gets lines for the operator.
+    `web` and `worker`: what this process will do, as its Runtime is told; a command does neither,
+    and takes no work from the bus.
 
     Raises SettingsError, DatabaseError, KeysError, ScriptError: one line that says what to do.
     """
@@ -58,6 +65,8 @@ async def open_services(
         knowledge = await open_knowledge(
             db, company, clock.now(), settings.data_dir / "calibration.json"
         )
+        live = LiveHub()
+        bus = open_bus(settings, live, web=web, worker=worker)
         services = Services(
             settings=settings,
             db=db,
@@ -69,12 +78,28 @@ async def open_services(
                 db, clock, company, folder=settings.scripts_dir, files=scripts, warn=warn
             ),
             detect_intents=_detector(knowledge.phrasings),
-            bus=LocalBus(),
+            bus=bus,
+            live=live,
         )
         services.channels.update(make_channels(settings))
-        yield services
+        async with bus:
+            yield services
     finally:
         await db.dispose()
+
+
+def open_bus(settings: Settings, live: LiveHub, *, web: bool, worker: bool) -> Bus:
+    """The bus of the settings, not yet entered. Raises SettingsError."""
+    if settings.bus is BusKind.LOCAL:
+        return LocalBus()
+    from bot.pipeline.bus.redis import RedisBus
+    from bot.pipeline.bus.redis_keys import Keys
+
+    keys = Keys(settings.redis_prefix, settings.redis_shards)
+    try:
+        return RedisBus(settings.redis_url, keys, consumes=worker, tell=live.tell if web else None)
+    except ValueError as error:
+        raise SettingsError(f"redis_url: {error}. Correct HUIFANG_REDIS_URL.") from None
 
 
 def _detector(neutral: tuple[str, ...]) -> DetectIntents:

@@ -124,9 +124,14 @@ async def _redis(settings: Settings) -> Check:
     try:
         async with Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S) as client:
             await client.ping()
-            version = (await client.info("server"))["redis_version"]
+            found = await client.info("server")
     except (RedisError, OSError, ValueError) as error:
-        return Check("redis", type(error).__name__, fix)
+        return Check("redis", f"{type(error).__name__}: {error}", fix)
+    if valkey := found.get("valkey_version"):
+        return Check("redis", f"Valkey {valkey}")
+    version = str(found["redis_version"])
+    if [int(part) for part in version.split(".")[:2]] < [6, 2]:
+        return Check("redis", f"version {version}", "upgrade Redis to 6.2 or later")
     return Check("redis", f"version {version}")
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, TypeVar
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,7 +19,6 @@ from sqlalchemy import func, literal_column, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot import metrics
-from bot.pipeline.bus import Topic
 from bot.pipeline.ingress import Ingress
 from bot.services import Services
 from bot.settings import Settings
@@ -32,27 +31,6 @@ REMEMBERED_S = 2.0  # how old an answer of the database may be
 PATIENCE_S = 3.0  # a database that takes longer counts as away
 SAMPLE = 10_000  # waiting inbox rows looked at; of more, the oldest of these counts
 PATHS = ("/healthz", "/readyz", "/metrics")
-
-
-class BusState(Protocol):
-    """How a bus is: `waiting` ids in this process, `unsent` ones that others are still to be told, and
-    `dropped` ones since the start."""
-
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def waiting(self) -> Mapping[Topic, int]: ...
-    @property
-    def unsent(self) -> int: ...
-    @property
-    def dropped(self) -> int: ...
-
-
-@runtime_checkable
-class TellsHealth(Protocol):
-    """A bus that says how it is; one that does not is taken for well."""
-
-    def health(self) -> BusState: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +93,7 @@ class Probes:
                 reasons.append(f"the database is at {found}, not at {newest()}: huifang migrate")
         if reasons:
             return _json(503, "unavailable", reasons)
-        if not self._bus_up():
+        if not self._services.bus.health().connected:
             return _json(200, "degraded", ["the bus is away; the sweep finds the work"])
         return _json(200, "ready", [])
 
@@ -134,19 +112,13 @@ class Probes:
         metrics.TIMER_LAG.set(lags.timer)
         metrics.INGRESS_WAITING.set(self._ingress.waiting)
         metrics.LIVE_STREAMS.set(self._services.live.streams)
-        metrics.BUS_UP.set(self._bus_up())
-        bus: object = self._services.bus
-        if isinstance(bus, TellsHealth):
-            state = bus.health()
-            for topic, waiting in state.waiting.items():
-                metrics.BUS_WAITING.labels(str(topic)).set(waiting)
-            metrics.BUS_UNSENT.set(state.unsent)
-            metrics.BUS_DROPPED.set(state.dropped)
+        bus = self._services.bus.health()
+        metrics.BUS_UP.set(bus.connected)
+        metrics.BUS_UNSENT.set(bus.unsent)
+        metrics.BUS_DROPPED.set(bus.dropped)
+        for topic, waiting in bus.waiting.items():
+            metrics.BUS_WAITING.labels(str(topic)).set(waiting)
         return Answer(200, generate_latest(metrics.REGISTRY), CONTENT_TYPE_LATEST)
-
-    def _bus_up(self) -> bool:
-        bus: object = self._services.bus
-        return bus.health().connected if isinstance(bus, TellsHealth) else True
 
     async def _read_revision(self) -> str:
         async with self._services.db.read() as conn:

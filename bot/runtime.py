@@ -16,8 +16,9 @@ from bot.hearing import Hearing, connect_telegram
 from bot.pipeline.bus import Topic
 from bot.pipeline.delivery import PATIENCE, Delivery
 from bot.pipeline.flow import SendStatus
+from bot.pipeline.housekeeping import keep_house
 from bot.pipeline.ingress import Ingress
-from bot.pipeline.timers import fire_due
+from bot.pipeline.timers import fire_due, keep_firing
 from bot.pipeline.turns import BATCH, run_turns
 from bot.refresh import REFRESH_S, ArticleWatch
 from bot.services import Services
@@ -61,7 +62,8 @@ class Runtime:
         if self._worker:
             self._start("turns", self._turns)
             self._start("sends", self._sends)
-            self._start("timers", self._timers)
+            self._start("timers", lambda: keep_firing(self.services))
+            self._start("housekeeping", lambda: keep_house(self.services))
             self._start("sweep", self._sweep)
         return self
 
@@ -70,7 +72,7 @@ class Runtime:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_S)
         # What is on its way to a platform is waited for: cut off, nobody could tell if it arrived.
-        await _end(self._sending, STOP_S)
+        await asyncio.gather(_end(self._sending, STOP_S), self.delivery.finish(STOP_S))
         await _end(self._small, 1.0)
         await self._stack.aclose()
 
@@ -120,7 +122,7 @@ class Runtime:
         bus = self.services.bus
         while True:
             ids = await bus.take(Topic.TURNS, BATCH)
-            again = await run_turns(self.services, ids)
+            again = await run_turns(self.services, ids, self.delivery)
             if again:
                 await bus.publish(Topic.TURNS, again)
 
@@ -140,11 +142,6 @@ class Runtime:
         self._sending.discard(batch)
         if not batch.cancelled() and (error := batch.exception()) is not None:
             log.error("sending_failed", exc_info=error)
-
-    async def _timers(self) -> None:
-        while True:
-            if not await fire_due(self.services):
-                await asyncio.sleep(0.5)
 
     async def _articles(self) -> None:
         """Pages show and turns answer from the articles, so every role keeps them up to date."""

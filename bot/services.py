@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.clock import Clock
 from bot.company import Company
 from bot.desk.clocks import is_open, next_opening
+from bot.hours import DutyHours
 from bot.knowledge import Knowledge
 from bot.pipeline.bus import Bus, Topic
 from bot.pipeline.live import LiveHub
@@ -39,6 +40,7 @@ class Services:
     bus: Bus
     live: LiveHub = field(default_factory=LiveHub)
     channels: dict[str, Channel] = field(default_factory=dict)
+    _duty: tuple[int, DutyHours, Duty] | None = field(default=None, init=False, repr=False)
 
     @property
     def limits(self) -> Limits:
@@ -47,11 +49,16 @@ class Services:
         return Limits(window.start, window.end, caps.per_day, caps.per_week, caps.unanswered)
 
     def duty(self, now: datetime) -> Duty:
-        """Whether somebody is on duty at `now` (aware), by the calendar of the settings."""
-        hours = self.settings.duty
-        if is_open(hours, now):
-            return Duty(open=True)
-        return Duty(open=False, opens_at=next_opening(hours, now))
+        """Whether somebody is on duty at `now` (aware), by the calendar of the settings. It changes
+        at whole minutes, so that it is worked out once in a minute and not in every turn."""
+        hours, minute = self.settings.duty, int(now.timestamp()) // 60
+        known = self._duty
+        if known is not None and known[0] == minute and known[1] is hours:
+            return known[2]
+        opened = is_open(hours, now)
+        found = Duty(open=opened, opens_at=None if opened else next_opening(hours, now))
+        self._duty = (minute, hours, found)
+        return found
 
     async def after_turns(self, conversations: Collection[str], sends: Collection[str]) -> None:
         """Wake the senders and tell open pages, after a commit."""

@@ -239,6 +239,14 @@ class Settings(BaseSettings):
     bus: Bus = Field(Bus.LOCAL, description="local (one process) or redis (many)")
     redis_url: str = Field("redis://127.0.0.1:6379/0", repr=False, description="for bus redis")
     redis_url_file: Path | None = Field(None, description="file with the Redis URL")
+    redis_prefix: str = Field(
+        "huifang",
+        pattern=r"^[A-Za-z0-9_.:-]{1,40}$",
+        description="first part of every key in Redis: 1-40 characters A-Z a-z 0-9 _ . : -",
+    )
+    redis_shards: int = Field(
+        1, ge=1, le=64, description="streams per topic, 1-64, the same in every process"
+    )
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="TCP port to listen on, 1-65535")
     public_url: BaseUrl | None = Field(
@@ -270,6 +278,11 @@ class Settings(BaseSettings):
     zone: Zone = Field("Asia/Shanghai", description="IANA time zone where none is known")
     region: str = Field(
         "CN", pattern=r"^[A-Z]{2}$", description="ISO 3166 region where none is known, such as CN"
+    )
+    keep_inbox_days: int = Field(
+        14,
+        ge=8,
+        description="days that processed messages are remembered against redelivery, 8 or more",
     )
     send_window: SendWindow = SendWindow()
     caps: ContactCaps = ContactCaps()

@@ -26,7 +26,7 @@ from bot.pipeline.ingress import Ingress
 from bot.runtime import next_due, settle
 from bot.samples import PEOPLE, sample_for
 from bot.services import Services
-from bot.settings import Settings
+from bot.settings import Bus, Settings
 from bot.store.people import Profile, import_people
 from bot.store.tables import conversation, message, record, result
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
@@ -242,6 +242,7 @@ async def open_talk(
                 "data_dir": path,
                 "database_url": f"sqlite+aiosqlite:///{path}/talk.db",
                 "master_keys_file": None,
+                "bus": Bus.LOCAL,
             }
         )
         clock = GivenClock(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -58,6 +59,27 @@ def _fold_cluster(cluster: str) -> str:
     return unicodedata.normalize("NFKC", plain).translate(_VARIANTS).casefold()
 
 
+# Of these letters each is a grapheme whatever stands beside it, and becomes one character: Han, plain
+# and full-width signs, curly quotes, dashes. Most messages have no others, and no two blanks together.
+_EVEN = re.compile(
+    "[ -~\u2014\u2018\u2019\u201c\u201d\u3001-\u3003\u3008-\u3011\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff5e]*"
+)
+_EVEN_FOLDED = {
+    code: _fold_cluster(chr(code))
+    for code in (*range(0x21, 0x7F), *range(0x2010, 0x2020), *range(0xFF01, 0xFF5F))
+    if _EVEN.fullmatch(chr(code))
+}
+_PLACES = tuple(range(4097))
+
+
+def _fold_even(text: str) -> Folded | None:
+    """What `fold` makes of a text of even letters, in a tenth of its time; None for another one."""
+    size = len(text)
+    if size >= len(_PLACES) or "  " in text or _EVEN.fullmatch(text) is None:
+        return None
+    return Folded(text.translate(_EVEN_FOLDED), text, _PLACES[:size], _PLACES[1 : size + 1])
+
+
 def fold(text: str) -> Folded:
     """Fold for comparison: NFKC, lower case, no invisible characters, one blank for several.
 
@@ -65,6 +87,10 @@ def fold(text: str) -> Folded:
     curly quotes and long dashes become plain ones. A run of white space is one blank, or one line
     feed if it holds a line break.
     """
+    return _fold_even(text) or _fold_any(text)
+
+
+def _fold_any(text: str) -> Folded:
     out: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

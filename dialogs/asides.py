@@ -17,6 +17,7 @@ from dialogs.effects import (
 )
 from dialogs.events import TimerKind
 from dialogs.intents import CorrectDetails, Detected, Intent, LanguageDetails, LaterDetails
+from dialogs.local_time import later_by, moments_at, next_at
 from dialogs.replies.date import read_date
 from dialogs.script import HandoffReason
 from dialogs.state import Asked, AskedKind, FollowupOutcome, Status
@@ -208,24 +209,21 @@ def named_moment(turn: Turn, text: str) -> datetime | None:
     moment = read_date(text, read_context(turn)).value
     usual = next((clock for words, clock in PARTS_OF_DAY if words.search(text)), None)
     if moment is not None:
-        at = datetime.combine(moment.date, moment.time or usual or NOON, now.tzinfo)
-    elif usual is not None:
-        at = datetime.combine(now.date(), usual, now.tzinfo)
-    else:
-        return None
-    return at if at > now else None
+        return next_at(moment.date, moment.time or usual or NOON, now)
+    return next_at(now.date(), usual, now) if usual is not None else None
 
 
 def later_moment(turn: Turn, choice: str) -> datetime:
     """The moment of a tapped choice, aware, in the person's zone."""
     now = turn.context.now
     if choice == "hour":
-        return now + timedelta(hours=1)
+        return later_by(now, timedelta(hours=1))
     clock = EVENING if choice == "evening" else NOON
-    at = datetime.combine(now.date(), clock, now.tzinfo)
-    if choice == "tomorrow" or at <= now:
-        at = datetime.combine(now.date() + timedelta(days=1), clock, now.tzinfo)
-    return at
+    today = next_at(now.date(), clock, now)
+    if today is not None and choice != "tomorrow":
+        return today
+    first, _ = moments_at(now.date() + timedelta(days=1), clock, now.tzinfo)
+    return first
 
 
 def resume(turn: Turn) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dialogs import intent_text
-from dialogs.intent_match import Hit, View, first
+from dialogs.intent_match import Hit, View
 from dialogs.intent_text import Clause
 
 
@@ -59,7 +59,8 @@ def when(text: str, views: Sequence[View]) -> tuple[LaterDetails, Spans]:
     best, holder = (0, 0), (0, 0)
     for view in views:
         for clause in view.clauses:
-            for rule, _ in view.common("when").matches(clause.form, clause.words):
+            times = view.common("when")
+            for rule, _ in times.matches(clause.form, view.chosen(clause).get(times, ())):
                 for match in rule.regex.finditer(clause.form):
                     span = clause.original_span(*match.span())
                     if span[1] - span[0] > best[1] - best[0]:
@@ -93,7 +94,7 @@ def _slice(text: str, span: tuple[int, int] | None) -> str:
 
 def _value_of(text: str, view: View, clause: Clause) -> str:
     """A clause after "I made a mistake" is the new value if it says so or holds a number."""
-    lead = first(view.common("value_lead"), clause)
+    lead = view.first(view.common("value_lead"), clause)
     size = len(clause.form.rstrip())
     if lead is not None and 0 < lead.end() < size:
         start = lead.end() + (1 if view.lexicon.spaced else 0)

@@ -16,9 +16,10 @@ Every gap is bounded and groups hold no repetition, so a match takes time linear
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
+from itertools import pairwise
 
 _GAP = re.compile(r"~(\d{1,2})")
 _NAMED = re.compile(r"([a-z]+):(.+)")
@@ -30,14 +31,9 @@ class GrammarError(ValueError):
     """A pattern cannot be compiled; the text says what is wrong and how to mend it."""
 
 
-@cache
-def _compiled(expression: str) -> re.Pattern[str]:
-    return re.compile(expression)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
-    """One pattern. `needs` are words (characters) of which a clause must have one to match at all.
+    """One pattern. Of each set in `needs` a clause must have a head to match at all.
 
     The expression is compiled when it is first tried: of the thousand rules that a start would
     compile, a process meets few in its first minutes.
@@ -45,40 +41,75 @@ class Rule:
 
     source: str  # the pattern as written
     expression: str
-    needs: frozenset[str] | None = None
+    needs: tuple[frozenset[str], ...] = ()
 
-    @property
+    @cached_property
     def regex(self) -> re.Pattern[str]:
-        return _compiled(self.expression)
+        return re.compile(self.expression)
 
 
 class RuleSet:
-    """Rules in their order, indexed by what they need: a clause meets only those that can match."""
+    """Rules in their order."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self.rules = tuple(rules)
-        self._by_word: dict[str, list[int]] = {}
-        self._open = [i for i, rule in enumerate(self.rules) if rule.needs is None]
-        for i, rule in enumerate(self.rules):
-            for word in rule.needs or ():
-                self._by_word.setdefault(word, []).append(i)
 
     def __bool__(self) -> bool:
         return bool(self.rules)
 
-    def matches(self, form: str, words: Iterable[str]) -> Iterator[tuple[Rule, re.Match[str]]]:
-        """Each rule that matches somewhere in `form`, whose words (characters) are `words`."""
-        chosen = set(self._open)
-        for word in words:
-            if word in self._by_word:
-                chosen.update(self._by_word[word])
-        for i in sorted(chosen):
+    def matches(self, form: str, numbers: Collection[int]) -> Iterator[tuple[Rule, re.Match[str]]]:
+        """Each rule of those with these numbers that matches somewhere in `form`."""
+        for i in sorted(set(numbers)) if len(numbers) > 1 else numbers:
             if match := self.rules[i].regex.search(form):
                 yield self.rules[i], match
 
-    def first(self, form: str, words: Iterable[str]) -> re.Match[str] | None:
-        """The match of the first rule that matches, None if none does."""
-        return next((match for _, match in self.matches(form, words)), None)
+    def first(self, form: str, numbers: Collection[int]) -> re.Match[str] | None:
+        """The match of the first rule that matches, of those with these numbers; None if none."""
+        for i in sorted(set(numbers)) if len(numbers) > 1 else numbers:
+            if match := self.rules[i].regex.search(form):
+                return match
+        return None
+
+
+Chosen = Mapping[RuleSet, Sequence[int]]  # the numbers of the rules to try, where there are any
+_Entry = tuple[RuleSet, int, tuple[frozenset[str], ...]]  # a rule, and what else it needs
+
+
+class RuleIndex:
+    """Many rule sets at once: which of their rules a clause may match is found in one look.
+
+    `common` is how often a head occurs in plain talk: each rule is filed under the rarest of what
+    it needs.
+    """
+
+    def __init__(self, sets: Iterable[RuleSet], common: Mapping[str, int]) -> None:
+        self._by_head: dict[str, list[_Entry]] = {}
+        self._open: list[tuple[RuleSet, int]] = []
+        for rules in sets:
+            for number, rule in enumerate(rules.rules):
+                if not rule.needs:
+                    self._open.append((rules, number))
+                    continue
+                key = min(
+                    rule.needs, key=lambda need: (sum(common.get(w, 0) for w in need), len(need))
+                )
+                others = tuple(need for need in rule.needs if need is not key)
+                for head in key:
+                    self._by_head.setdefault(head, []).append((rules, number, others))
+
+    def choose(self, heads: frozenset[str]) -> Chosen:
+        """The rules that a form with these heads may match; numbers may stand twice."""
+        chosen: dict[RuleSet, list[int]] = {}
+        for rules, number in self._open:
+            chosen.setdefault(rules, []).append(number)
+        for head in self._by_head.keys() & heads:
+            for rules, number, others in self._by_head[head]:
+                for need in others:
+                    if need.isdisjoint(heads):
+                        break
+                else:
+                    chosen.setdefault(rules, []).append(number)
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +128,8 @@ class Grammar:
         if len(set(names)) < len(names):
             raise GrammarError(f"a name stands twice in {pattern!r}: remember each thing once")
         expression = "".join(self._element(element, pattern) for element in elements)
-        needed = [self._first_words(element, pattern) for element in elements]
-        rarest = min((words for words in needed if words), key=len, default=None)
-        return Rule(pattern, expression, rarest)
+        needed = [self._first_heads(element, pattern) for element in elements]
+        return Rule(pattern, expression, tuple(sorted({n for n in needed if n}, key=len)))
 
     def _element(self, element: str, pattern: str) -> str:
         if element == "^":
@@ -168,8 +198,8 @@ class Grammar:
             return "(?:" + "|".join([_NUMBER + "(?:am|pm|h)?", *map(re.escape, numbers)]) + ")"
         return re.escape(part.removesuffix("*")) + (r"[^ ]{0,12}" if part.endswith("*") else "")
 
-    def _first_words(self, element: str, pattern: str) -> frozenset[str] | None:
-        """Words one of which must stand in the clause for this element; None: cannot be told."""
+    def _first_heads(self, element: str, pattern: str) -> frozenset[str] | None:
+        """Heads one of which a clause must have for this element; None: cannot be told."""
         if (
             element in "^$"
             or element.endswith("?")
@@ -177,10 +207,34 @@ class Grammar:
         ):
             return None
         named = _NAMED.fullmatch(element)
-        found: set[str] = set()
-        for phrase in self._phrases(named.group(2) if named else element, pattern, ()):
-            first = phrase.split("_")[0] if self.spaced else phrase[0]
-            if first in ("#", "$") or first.endswith("*"):
-                return None
-            found.add(first)
-        return frozenset(found)
+        phrases = self._phrases(named.group(2) if named else element, pattern, ())
+        heads = [self._head(phrase) for phrase in phrases]
+        return None if None in heads else frozenset(head for head in heads if head)
+
+    def _head(self, phrase: str) -> str | None:
+        """How a phrase begins, in the way of `heads_of`; None if that cannot be told."""
+        first, *more = phrase.split("_")
+        second = more[0] if more else ""
+        if first in ("#", "$"):
+            return None
+        if self.spaced:
+            if first.endswith("*"):
+                return f"{first[:PREFIX]}*" if len(first) > PREFIX else None
+            return first if second in ("", "#") or second.endswith("*") else f"{first} {second}"
+        if second and not first.endswith("*") and second != "#":
+            first += second
+        plain = first.removesuffix("*")[:2]
+        return plain or None
+
+
+PREFIX = 3  # letters of a word by which a prefix is looked up
+
+
+def heads_of(words: Sequence[str], *, spaced: bool) -> frozenset[str]:
+    """What rules are looked up by: the words (characters) of a form in their order, each two that
+    stand together, and how each longer word begins."""
+    if not spaced:
+        return frozenset([*words, *(a + b for a, b in pairwise(words))])
+    pairs = (f"{a} {b}" for a, b in pairwise(words))
+    prefixes = (f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX)
+    return frozenset([*words, *pairs, *prefixes])

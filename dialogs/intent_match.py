@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dialogs import intent_text
-from dialogs.intent_grammar import RuleSet
+from dialogs.intent_grammar import Chosen, RuleSet, heads_of
 from dialogs.intent_model import IntentModel
 from dialogs.intent_text import Clause
 from dialogs.lexicons import IntentRules, Lexicon
@@ -29,6 +29,8 @@ class Intent(StrEnum):
     HELP = "help"
 
 
+_INTENTS = {str(intent): intent for intent in Intent}
+
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _RAGE = 0.95, 0.95, 0.85, 0.7
 _GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
@@ -42,16 +44,34 @@ _WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
 _NO_RULES = RuleSet()
 
 
-@dataclass(frozen=True, slots=True)
 class View:
     """A message as one language reads it."""
 
-    lexicon: Lexicon
-    clauses: tuple[Clause, ...]
+    def __init__(self, lexicon: Lexicon, clauses: tuple[Clause, ...]) -> None:
+        self.lexicon, self.clauses = lexicon, clauses
+        self.heads = _together(clauses, spaced=lexicon.spaced)
+        self._chosen = {c.begin: lexicon.in_clause.choose(c.heads) for c in clauses}
+
+    def chosen(self, clause: Clause) -> Chosen:
+        """The rules that may match a clause of this view."""
+        return self._chosen[clause.begin]
+
+    def first(self, rules: RuleSet, clause: Clause) -> re.Match[str] | None:
+        """The first rule's match in a clause of this view."""
+        numbers = self._chosen[clause.begin].get(rules)
+        return rules.first(clause.form, numbers) if numbers else None
 
     def common(self, name: str) -> RuleSet:
         """One of the rule sets that all intents share."""
         return self.lexicon.common.get(name, _NO_RULES)
+
+
+def _together(clauses: Sequence[Clause], *, spaced: bool) -> frozenset[str]:
+    """The heads of the whole message, with those over the ends of its clauses."""
+    if len(clauses) == 1:
+        return clauses[0].heads
+    words = [word for c in clauses for word in (c.form.split() if spaced else c.form)]
+    return heads_of(words, spaced=spaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,57 +90,64 @@ class Hit:
 def by_rules(view: View) -> Iterator[Hit]:
     """Signs that the rules of the lexicon find, clause by clause, else in the whole message."""
     question = view.common("question")
-    asks = [c.asked or first(question, c) is not None for c in view.clauses]
-    bare = [_without_courtesy(c.form, view) for c in view.clauses]
+    asks = [c.asked or view.first(question, c) is not None for c in view.clauses]
+    signs = {rules for clause in view.clauses for rules in view.chosen(clause)}
+    whole = view.lexicon.as_whole.choose(view.heads)
     for name, rules in view.lexicon.intents.items():
-        intent = Intent(name)
+        if rules.whole not in whole and signs.isdisjoint(rules.signs):
+            continue
+        intent = _INTENTS[name]
         if intent is Intent.STOP:
-            yield from _opt_out(rules, view, bare)
+            if rules.whole in whole:
+                yield from _opt_out(rules, view, whole[rules.whole])
             continue
         found = list(_by_clause(intent, rules, view, asks))
         yield from found
-        if not found and rules.whole:
-            yield from _by_whole(intent, rules.whole, view)
+        if not found and rules.whole in whole:
+            yield from _by_whole(intent, rules.whole, view, whole[rules.whole])
 
 
 def _by_clause(intent: Intent, rules: IntentRules, view: View, asks: list[bool]) -> Iterator[Hit]:
     for clause, asked in zip(view.clauses, asks, strict=True):
-        score, match = _ALWAYS, first(rules.certain, clause)
+        chosen = view.chosen(clause)
+        if not any(signs in chosen for signs in rules.signs):
+            continue
+        score, match = _ALWAYS, view.first(rules.certain, clause)
         if match is None:
-            match = first(rules.always, clause)
+            match = view.first(rules.always, clause)
             if match is None and not asked:
-                score, match = _STATEMENT, first(rules.statement, clause)
-            if match is None or first(rules.unless, clause) is not None:
+                score, match = _STATEMENT, view.first(rules.statement, clause)
+            if match is None or view.first(rules.unless, clause) is not None:
                 continue
         if intent is Intent.CORRECT:
-            match = _fullest(match, rules, clause, asked=asked)
+            match = _fullest(match, rules, clause, chosen, asked=asked)
         yield _hit(intent, score, clause, match, view.lexicon)
 
 
 def _fullest(
-    match: re.Match[str], rules: IntentRules, clause: Clause, *, asked: bool
+    match: re.Match[str], rules: IntentRules, clause: Clause, chosen: Chosen, *, asked: bool
 ) -> re.Match[str]:
     """Of all rules that match, the one that remembers most: target and value, not just "change"."""
     sets = (rules.always,) if asked else (rules.always, rules.statement)
-    found = [m for rs in sets for _, m in rs.matches(clause.form, clause.words)]
+    found = [m for rs in sets for _, m in rs.matches(clause.form, chosen.get(rs, ()))]
     return max(found or [match], key=lambda m: sum(bool(v) for v in m.groupdict().values()))
 
 
-def _opt_out(rules: IntentRules, view: View, bare: list[str]) -> Iterator[Hit]:
+def _opt_out(rules: IntentRules, view: View, numbers: Sequence[int]) -> Iterator[Hit]:
     """A sentence that revokes counts beside other sentences ("Stop texting me. I told you.")."""
-    for clause, short in zip(view.clauses, bare, strict=True):
-        if not clause.asked and _first_whole(rules.whole, (clause.form, short), view):
+    for clause in view.clauses:
+        if not clause.asked and _first_whole(rules.whole, numbers, clause.form, view):
             span = (clause.begin, clause.end)
             yield Hit(Intent.STOP, _WHOLE, span, span, view.lexicon)
 
 
-def _by_whole(intent: Intent, rules: RuleSet, view: View) -> Iterator[Hit]:
+def _by_whole(intent: Intent, rules: RuleSet, view: View, numbers: Sequence[int]) -> Iterator[Hit]:
     clauses = view.clauses
     if not clauses or clauses[-1].end - clauses[0].begin > _WHOLE_LIMIT:
         return
     form = "".join(clause.form.rstrip() for clause in clauses)
     form += " " if view.lexicon.spaced else ""
-    match = _first_whole(rules, (form, _without_courtesy(form, view)), view)
+    match = _first_whole(rules, numbers, form, view)
     if match is not None:
         whole = (clauses[0].begin, clauses[-1].end)
         named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v)
@@ -138,17 +165,13 @@ def _hit(
     return Hit(intent, score, span, whole, lexicon, named, spans)
 
 
-def first(rules: RuleSet, clause: Clause) -> re.Match[str] | None:
-    """The first rule's match in a clause."""
-    return rules.first(clause.form, clause.words)
-
-
-def _first_whole(rules: RuleSet, forms: Sequence[str], view: View) -> re.Match[str] | None:
-    for form in dict.fromkeys(forms):
-        if len(form) <= _WHOLE_LIMIT:
-            words = form.split() if view.lexicon.spaced else form
-            if match := rules.first(form, words):
-                return match
+def _first_whole(
+    rules: RuleSet, numbers: Sequence[int], form: str, view: View
+) -> re.Match[str] | None:
+    """The match of a whole form by one of these rules, with its courtesies or without."""
+    for one in dict.fromkeys((form, _without_courtesy(form, view))):
+        if len(one) <= _WHOLE_LIMIT and (match := rules.first(one, numbers)):
+            return match
     return None
 
 
@@ -158,7 +181,7 @@ def _without_courtesy(form: str, view: View) -> str:
         return form
     body, end = form.rstrip(), " " if view.lexicon.spaced else ""
     rules = view.common("polite").rules
-    shrunk = True
+    shrunk = any(view.common("polite") in view.chosen(clause) for clause in view.clauses)
     while shrunk:
         shrunk = False
         for rule in rules:
@@ -178,22 +201,25 @@ _MARKS = re.compile(r"[!！]{3,}|[!！][?？]+|[?？]+[!！]+")
 def rage(text: str, views: Sequence[View]) -> Iterator[Hit]:
     """Shouting about something wrong: "WHERE IS MY MONEY!!!" complains without the word."""
     head = text[: intent_text.READ_LIMIT]
-    letters = [letter for letter in head if letter.isascii() and letter.isalpha()]
-    capitals = sum(letter.isupper() for letter in letters)
-    shouted = len(letters) >= 12 and capitals >= 0.8 * len(letters) and "!" in head
     mark = _MARKS.search(head)
-    if mark is None and not shouted:
+    if mark is None and not ("!" in head and _in_capitals(head)):
         return
     for view in views:
-        if any(first(view.common("calm"), clause) for clause in view.clauses):
+        if any(view.first(view.common("calm"), clause) for clause in view.clauses):
             continue
         for clause in view.clauses:
-            if first(view.common("anger"), clause):
+            if view.first(view.common("anger"), clause):
                 span = (clause.begin, clause.end)
                 if mark is not None and clause.end <= mark.start() <= clause.end + 1:
                     span = (clause.begin, mark.end())
                 yield Hit(Intent.COMPLAINT, _RAGE, span, span, view.lexicon)
                 return
+
+
+def _in_capitals(text: str) -> bool:
+    letters = [letter for letter in text if letter.isascii() and letter.isalpha()]
+    capitals = sum(letter.isupper() for letter in letters)
+    return len(letters) >= 12 and capitals >= 0.8 * len(letters)
 
 
 def train(lexicon: Lexicon, neutral: Sequence[str]) -> IntentModel | None:
@@ -227,9 +253,9 @@ def by_model(model: IntentModel | None, view: View) -> Iterator[Hit]:
     if intent in _GRAVE and _length(view) < _GRAVE_LEAST[view.lexicon.spaced]:
         return
     unless = view.lexicon.intents[guess.label].unless
-    if any(first(unless, clause) for clause in view.clauses):
+    if any(view.first(unless, clause) for clause in view.clauses):
         return
-    if intent is Intent.COMPLAINT and any(first(view.common("calm"), c) for c in view.clauses):
+    if intent is Intent.COMPLAINT and any(view.first(view.common("calm"), c) for c in view.clauses):
         return
     carrier = next((c for c in view.clauses if guess.evidence in c.words), view.clauses[0])
     whole = (view.clauses[0].begin, view.clauses[-1].end)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ _STEP, _PULL = 0.2, 0.03  # step size and pull to zero, found on lines that are 
 # This share of the neutral lines that half a model does not know may alarm. The whole model, which
 # only completes the rules, alarms on far fewer.
 _ALARM_RATE = 0.08
+_TOKENS_READ = 200
 _TOKEN = re.compile(r"[a-z0-9]+|[㐀-鿿]|[^\x00-\x7f\s]")
 
 Floats = npt.NDArray[np.float32]
@@ -34,21 +36,41 @@ class Guess:
     evidence: str
 
 
-def _pieces(text: str) -> list[tuple[str, str]]:
-    """Features with the token that they come from. Latin words: n-grams inside and pairs; Han: runs."""
-    tokens = _TOKEN.findall(text)[:200]
-    found: list[tuple[str, str]] = []
-    for i, token in enumerate(tokens):
-        found.append((f"w{token}", token))
-        if i + 1 < len(tokens):
-            found.append((f"p{token} {tokens[i + 1]}", token))
-        if i + 2 < len(tokens):
-            found.append((f"t{token} {tokens[i + 1]} {tokens[i + 2]}", token))
-        if token.isascii() and len(token) > 3:
-            padded = f"<{token}>"
-            for size in (3, 4):
-                found += [(padded[j : j + size], token) for j in range(len(padded) - size + 1)]
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(text)[:_TOKENS_READ]
+
+
+def _inside(token: str) -> list[str]:
+    """The n-grams of a Latin word; a Han character has none."""
+    if len(token) <= 3 or not token.isascii():
+        return []
+    padded, size = f"<{token}>", len(token) + 2
+    found = [padded[j : j + 3] for j in range(size - 2)]
+    found += [padded[j : j + 4] for j in range(size - 3)]
     return found
+
+
+def _features(tokens: Sequence[str]) -> set[str]:
+    """Words, pairs and triples of words (characters, in Chinese), and n-grams inside Latin words."""
+    found = {f"w{token}" for token in tokens}
+    found.update([f"p{a} {b}" for a, b in pairwise(tokens)])
+    found.update([f"t{a} {b} {c}" for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False)])
+    for token in tokens:
+        if len(token) > 3:
+            found.update(_inside(token))
+    return found
+
+
+def _pieces(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The same features with the token that each comes from, as often as they occur."""
+    for i, token in enumerate(tokens):
+        yield f"w{token}", token
+        if i + 1 < len(tokens):
+            yield f"p{token} {tokens[i + 1]}", token
+        if i + 2 < len(tokens):
+            yield f"t{token} {tokens[i + 1]} {tokens[i + 2]}", token
+        for feature in _inside(token):
+            yield feature, token
 
 
 class IntentModel:
@@ -68,7 +90,7 @@ class IntentModel:
         self.labels = (*sorted(examples), NEUTRAL)
         lines = [(line, i) for i, label in enumerate(self.labels[:-1]) for line in examples[label]]
         lines += [(line, len(self.labels) - 1) for group in neutral for line in group]
-        features = [{feature for feature, _ in _pieces(line)} for line, _ in lines]
+        features = [_features(_tokens(line)) for line, _ in lines]
         counts = Counter(feature for line in features for feature in line)
         # What stands in one line only teaches nothing. Slot 0 is for lines of nothing known.
         known = sorted(feature for feature, count in counts.items() if count > 1)
@@ -93,8 +115,8 @@ class IntentModel:
         """The probability that a line is not neutral."""
         return float(1.0 - self._chances(slots)[-1])
 
-    def _slots(self, features: Iterable[str]) -> Ints:
-        known = sorted({self._slot_of[f] for f in features if f in self._slot_of})
+    def _slots(self, features: Set[str]) -> Ints:
+        known = sorted(map(self._slot_of.__getitem__, self._slot_of.keys() & features))
         return np.array(known or [0], dtype=np.int64)
 
     def _rarity(self, slots: list[Ints]) -> Floats:
@@ -135,23 +157,23 @@ class IntentModel:
         value = self._idf[slots]
         norm = float(np.sqrt((value**2).sum())) or 1.0
         z = (value / norm) @ self._weights[slots] + self._bias
-        p = np.exp(z - z.max())
-        return np.asarray(p / p.sum(), dtype=np.float32)
+        p: Floats = np.exp(z - z.max())
+        p /= p.sum()
+        return p
 
     def guess(self, text: str) -> Guess | None:
         """The intent of a folded text, None if it looks neutral."""
-        pieces = _pieces(text)
-        if not pieces:
+        tokens = _tokens(text)
+        if not tokens:
             return None
-        slots = self._slots(feature for feature, _ in pieces)
-        chances = self._chances(slots)
+        chances = self._chances(self._slots(_features(tokens)))
         if 1.0 - chances[-1] < self.threshold:
             return None
         best = int(chances[:-1].argmax())
         if chances[best] < _SURE:
             return None
         loud: dict[str, float] = {}
-        for feature, token in pieces:
+        for feature, token in _pieces(tokens):
             slot = self._slot_of.get(feature, 0)
             loud[token] = loud.get(token, 0.0) + float(self._weights[slot, best] * self._idf[slot])
         return Guess(self.labels[best], float(chances[best]), max(loud, key=lambda t: loud[t]))

@@ -8,9 +8,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import opencc
 from rapidfuzz.distance import OSA
+
+from dialogs.intent_grammar import heads_of
 
 READ_LIMIT = 4096  # characters that are looked at; the longest text of the chat platforms we serve
 _CLAUSE_LIMIT = 400  # a longer run without punctuation is cut, so that matching stays linear
@@ -18,8 +21,30 @@ _CLAUSE_LIMIT = 400  # a longer run without punctuation is cut, so that matching
 _HAN = re.compile(r"[㐀-䶿一-鿿]")
 _LATIN = re.compile(r"[a-z]")
 _APOSTROPHES = re.compile(r"['’‘`´]")
+_NO_WORD = re.compile(r"[\W_]+")
+WHOLE_LIMIT = 200  # characters; nothing that counts as a whole message is longer
 # A dot or colon between digits belongs to a number or a time of day, not to the end of a clause.
 _BREAK = re.compile(r"[,，。!！?？;；\n\r…~、—()（）【】\"“”]+|(?<!\d)[.:]+|[.:]+(?!\d)|\s-+\s")
+
+
+class _LetterTable(dict[int, str]):
+    """Each letter folded by itself; `uneven` are those met so far that become several or none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+
+    def __missing__(self, code: int) -> str:
+        folded = unicodedata.normalize("NFKC", chr(code)).casefold()
+        if len(folded) != 1:
+            self.uneven.add(chr(code))
+        if len(self) < _LETTERS_KEPT:
+            self[code] = folded
+        return folded
+
+
+_LETTERS_KEPT = 20_000  # more than a chat of any language uses
+_LETTERS = _LetterTable()
 
 
 @lru_cache(maxsize=1)
@@ -43,16 +68,13 @@ def fold(text: str) -> Folded:
     """Fold width, case and traditional forms, keeping the way back to the original."""
     if text.isascii():
         return Folded(text.lower(), range(len(text)))
-    letters: list[str] = []
-    at: list[int] = []
-    for index, letter in enumerate(text):
-        for piece in unicodedata.normalize("NFKC", letter).casefold():
-            letters.append(piece)
-            at.append(index)
-    folded = "".join(letters)
+    folded = text.translate(_LETTERS)
+    at: tuple[int, ...] | range = range(len(text))
+    if not _LETTERS.uneven.isdisjoint(text):
+        at = tuple(i for i, letter in enumerate(text) for _ in _LETTERS[ord(letter)])
     if _HAN.search(folded):
         folded = _simplify(folded)
-    return Folded(folded, tuple(at))
+    return Folded(folded, at)
 
 
 def _simplify(text: str) -> str:
@@ -71,10 +93,12 @@ def _simplify(text: str) -> str:
 
 def whole_key(text: str) -> str:
     """The message as one key: folded, only letters and digits, single spaces between words."""
-    if len(text) > 200:  # nothing that counts as a whole message is longer
-        return ""
-    folded = _APOSTROPHES.sub("", fold(text).text)
-    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+    return key_of(fold(text)) if len(text) <= WHOLE_LIMIT else ""
+
+
+def key_of(folded: Folded) -> str:
+    """The same of a text that is folded already and not too long."""
+    return " ".join(_NO_WORD.sub(" ", _APOSTROPHES.sub("", folded.text)).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +117,7 @@ class Clause:
     begin: int
     end: int
     words: frozenset[str]  # the words, or characters, that occur
+    heads: frozenset[str]  # what rules are looked up by
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original text behind `form[start:end]`."""
@@ -101,8 +126,7 @@ class Clause:
         return self.spans[first][0], self.spans[last][1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     text: str
     start: int  # in the folded text
     asked: bool
@@ -112,7 +136,8 @@ def _pieces(folded: str) -> list[_Piece]:
     pieces: list[_Piece] = []
     start = 0
     for mark in _BREAK.finditer(folded):
-        asked = "?" in mark.group() or "？" in mark.group()
+        written = mark.group()
+        asked = "?" in written or "？" in written
         _cut(pieces, folded, start, mark.start(), asked)
         start = mark.end()
     _cut(pieces, folded, start, len(folded), False)
@@ -129,41 +154,50 @@ def _cut(pieces: list[_Piece], folded: str, start: int, end: int, asked: bool) -
         pieces.append(_Piece(folded[start:end], start, asked))
 
 
-def spaced_clauses(text: str, correct: Callable[[str], str]) -> tuple[Clause, ...]:
-    """Clauses of a spaced script; `correct` may replace a word by the one that was meant."""
-    folded = fold(text[:READ_LIMIT])
-    length = min(len(text), READ_LIMIT)
+def spaced_clauses(
+    folded: Folded, length: int, correct: Callable[[str], str]
+) -> tuple[Clause, ...]:
+    """Clauses of a spaced script, from a folded text that had this length; `correct` may replace a
+    word by the one that was meant."""
     clauses: list[Clause] = []
     for piece in _pieces(folded.text):
-        form: list[str] = []
+        words: list[str] = []
         starts: list[int] = []
         spans: list[tuple[int, int]] = []
         size = 0
-        # "don't" is read as "dont": apostrophes are made invisible, not cut at.
         for match in _WORD_WITH_APOSTROPHE.finditer(piece.text):
-            word = correct(_APOSTROPHES.sub("", match.group()))
+            written = match.group()
+            # "don't" is read as "dont": apostrophes are made invisible, not cut at.
+            word = correct(written if written.isalnum() else _APOSTROPHES.sub("", written))
             starts.append(size)
-            form.append(" " + word)
+            words.append(word)
             size += len(word) + 1
-            spans.append(
-                (
-                    folded.at[piece.start + match.start()],
-                    folded.original_end(piece.start + match.end(), length),
-                )
-            )
+            spans.append(match.span())
         if spans:
+            places = _original(folded, length, piece.start, spans)
             clauses.append(
                 Clause(
-                    "".join(form) + " ",
+                    f" {' '.join(words)} ",
                     tuple(starts),
-                    tuple(spans),
+                    places,
                     piece.asked,
-                    spans[0][0],
-                    spans[-1][1],
-                    frozenset("".join(form).split(" ")),
+                    places[0][0],
+                    places[-1][1],
+                    frozenset(words),
+                    heads_of(words, spaced=True),
                 )
             )
     return tuple(clauses)
+
+
+def _original(
+    folded: Folded, length: int, start: int, spans: Iterable[tuple[int, int]]
+) -> tuple[tuple[int, int], ...]:
+    """Where spans of a piece that starts at `start` stood in the original text."""
+    if isinstance(folded.at, range):
+        return tuple([(start + low, start + high) for low, high in spans])
+    at, end_of = folded.at, folded.original_end
+    return tuple([(at[start + low], end_of(start + high, length)) for low, high in spans])
 
 
 _WORD_WITH_APOSTROPHE = re.compile(
@@ -171,21 +205,14 @@ _WORD_WITH_APOSTROPHE = re.compile(
 )
 
 
-def unspaced_clauses(text: str) -> tuple[Clause, ...]:
-    """Clauses of Chinese, without the spaces that some people put between characters."""
-    folded = fold(text[:READ_LIMIT])
-    length = min(len(text), READ_LIMIT)
+def unspaced_clauses(folded: Folded, length: int) -> tuple[Clause, ...]:
+    """Clauses of Chinese, from a folded text that had this length, without the spaces that some
+    people put between characters."""
     clauses: list[Clause] = []
     for piece in _pieces(folded.text):
-        kept = [i for i, letter in enumerate(piece.text) if not letter.isspace()]
-        spans = tuple(
-            (
-                folded.at[piece.start + i],
-                max(folded.original_end(piece.start + i + 1, length), folded.at[piece.start + i]),
-            )
-            for i in kept
-        )
-        form = "".join(piece.text[i] for i in kept)
+        kept = [(i, i + 1) for i, letter in enumerate(piece.text) if not letter.isspace()]
+        spans = _original(folded, length, piece.start, kept)
+        form = "".join(piece.text.split())
         clauses.append(
             Clause(
                 form,
@@ -195,6 +222,7 @@ def unspaced_clauses(text: str) -> tuple[Clause, ...]:
                 spans[0][0],
                 spans[-1][1],
                 frozenset(form),
+                heads_of(form, spaced=False),
             )
         )
     return tuple(clauses)
@@ -205,10 +233,9 @@ def has_han(text: str) -> bool:
     return _HAN.search(text, 0, READ_LIMIT) is not None
 
 
-def has_latin(text: str) -> bool:
-    """Is there a Latin letter, full width included, in what is looked at?"""
-    head = text[:READ_LIMIT]
-    return _LATIN.search(head.lower() if head.isascii() else fold(head).text) is not None
+def has_latin(folded: Folded) -> bool:
+    """Is there a Latin letter, full width included, in a folded text?"""
+    return _LATIN.search(folded.text) is not None
 
 
 _EDGE = re.compile(

@@ -86,27 +86,29 @@ class IntentDetector:
         `locale` decides only where the letters do not: people write in the language they like.
         At most READ_LIMIT characters are looked at. An opt-out word is never joined by others.
         """
-        if self._stop.is_stop(text, sms=channel_is_sms):
+        folded = intent_text.fold(text[: intent_text.READ_LIMIT])
+        if self._stop.is_stop(text, folded, sms=channel_is_sms):
             return (Detected(Intent.STOP, 1.0, text.strip(), ""),)
-        views = self._views(text, locale)
+        views = self._views(text, folded, locale)
         hits = [hit for view in views for hit in by_rules(view)]
         if not any(hit.intent is Intent.COMPLAINT for hit in hits):
             hits.extend(rage(text, views))
         if not hits and len(text) <= _GUESS_LIMIT:
             for view in views:
                 hits.extend(by_model(self._models[view.lexicon.locale], view))
-        return _merge(text, hits, views)
+        return _merge(text, hits, views) if hits else ()
 
-    def _views(self, text: str, locale: str) -> list[View]:
-        han, latin = intent_text.has_han(text), intent_text.has_latin(text)
+    def _views(self, text: str, folded: intent_text.Folded, locale: str) -> list[View]:
+        han, latin = intent_text.has_han(text), intent_text.has_latin(folded)
+        length = min(len(text), intent_text.READ_LIMIT)
         views: list[View] = []
         for lexicon in self._lexicons:
             neither = not han and not latin and locale.startswith(lexicon.locale)
             if lexicon.spaced and (latin or neither):
                 mend = self._spellers[lexicon.locale].mend
-                views.append(View(lexicon, intent_text.spaced_clauses(text, mend)))
+                views.append(View(lexicon, intent_text.spaced_clauses(folded, length, mend)))
             elif not lexicon.spaced and (han or neither):
-                views.append(View(lexicon, intent_text.unspaced_clauses(text)))
+                views.append(View(lexicon, intent_text.unspaced_clauses(folded, length)))
         return views
 
 
@@ -177,8 +179,9 @@ class _StopWords:
         self._words, self._sms = keys("words"), keys("sms_words")
         self._ambiguous, self._start = keys("ambiguous"), keys("start")
 
-    def is_stop(self, text: str, *, sms: bool) -> bool:
-        key = intent_text.whole_key(text)
+    def is_stop(self, text: str, folded: intent_text.Folded, *, sms: bool) -> bool:
+        """`folded` is what `fold` makes of the text, or of its beginning if it is long."""
+        key = intent_text.key_of(folded) if len(text) <= intent_text.WHOLE_LIMIT else ""
         return key in self._words or (sms and key in self._sms)
 
     def is_ambiguous(self, text: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleSet
+from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleIndex, RuleSet, heads_of
 
 SECTIONS = ("certain", "always", "statement", "whole", "unless")
 
@@ -28,7 +29,7 @@ class LexiconError(ValueError):
 _NONE = RuleSet()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntentRules:
     """The rules of one intent in one language.
 
@@ -43,8 +44,13 @@ class IntentRules:
     unless: RuleSet = _NONE
     examples: tuple[str, ...] = ()
 
+    @cached_property
+    def signs(self) -> tuple[RuleSet, ...]:
+        """What shows the intent in one clause, as far as anything is written there."""
+        return tuple(rules for rules in (self.certain, self.always, self.statement) if rules)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Lexicon:
     """All that one language's file says. `words` are the forms that typing errors are mended to."""
 
@@ -57,6 +63,25 @@ class Lexicon:
     neutral: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()  # look-alikes that are never mended
+
+    @cached_property
+    def in_clause(self) -> RuleIndex:
+        """Of all the rules that look at one clause."""
+        sections = (name for name in SECTIONS if name != "whole")
+        own = [getattr(rules, name) for name in sections for rules in self.intents.values()]
+        return RuleIndex(dict.fromkeys((*own, *self.common.values())), self._usual)
+
+    @cached_property
+    def as_whole(self) -> RuleIndex:
+        """Of all the rules that look at a whole message."""
+        return RuleIndex(dict.fromkeys(rules.whole for rules in self.intents.values()), self._usual)
+
+    @cached_property
+    def _usual(self) -> Counter[str]:
+        """In how many of the lexicon's lines a head occurs, as far as they are plain."""
+        lines = [*self.neutral, *(one for rules in self.intents.values() for one in rules.examples)]
+        words = (line.lower().split() if self.spaced else line for line in lines)
+        return Counter(head for line in words for head in heads_of(line, spaced=self.spaced))
 
 
 INTENTS = (

@@ -220,6 +220,12 @@ class Script(_Part):
         """The name of each answer, and the id of the step that asks for it."""
         return {step.name or key: key for key, step in self.questions.items()}
 
+    @cached_property
+    def remaining(self) -> dict[tuple[str, bool], int]:
+        """How many questions can still come from a step on, in a hurry or not, as far as that was
+        counted already: `longest_path` keeps it here."""
+        return {}
+
     def result_name(self, step_id: str) -> str:
         return self.steps[step_id].name or step_id
 

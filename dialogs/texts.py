@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, lru_cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from babel.dates import format_datetime, format_time
@@ -38,7 +40,7 @@ def _environment() -> Environment:
 @lru_cache(maxsize=4096)
 def compile_text(template: str) -> BoundTemplate | None:
     """The template ready to render, None for a plain text. Raises TextError."""
-    if "{{" not in template and "{%" not in template:
+    if is_plain(template):
         return None
     try:
         return _environment().from_string(template)
@@ -46,17 +48,78 @@ def compile_text(template: str) -> BoundTemplate | None:
         raise TextError(str(error).splitlines()[0]) from None
 
 
+def is_plain(template: str) -> bool:
+    """Whether a text has no places for values."""
+    return "{{" not in template and "{%" not in template
+
+
 def render_text(template: str, values: Mapping[str, Any]) -> str:
     """Fill a template; values are inert. Raises TextError for an unknown name."""
     compiled = compile_text(template)
     if compiled is None:
         return template
+    filled = _fill(template, values)
+    if filled is not None:
+        return filled
     try:
         return compiled.render(**values)
     except UnicodeEncodeError:  # half a character from a platform: Liquid counts UTF-8
         return compiled.render(**_whole(values))
     except LiquidError as error:
         raise TextError(str(error).splitlines()[0]) from None
+
+
+# `{{ brand }}`, `{{person.name}}`: a name alone. Words that Liquid reads otherwise are left to it.
+_NAME = re.compile(r"\{\{\s*([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*\}\}")
+_LIQUID_WORDS = frozenset(
+    ("true", "false", "nil", "null", "empty", "blank", "size", "first", "last", "and", "or", "not",
+     "contains", "in", "if", "else", "for", "with", "as")
+)  # fmt: skip
+_LONGEST_QUICK = 4_000  # characters; a longer text is put to Liquid and its limits
+
+
+@lru_cache(maxsize=4096)
+def _cut(template: str) -> tuple[str | tuple[str, ...], ...] | None:
+    """The texts and the names of a template that has names alone, in turn; None for another one."""
+    pieces = _NAME.split(template)
+    names = [tuple(name.split(".")) for name in pieces[1::2]]
+    if any(sign in text for text in pieces[0::2] for sign in ("{", "}", "%")):
+        return None
+    if any(part in _LIQUID_WORDS for name in names for part in name):
+        return None
+    found: list[str | tuple[str, ...]] = [pieces[0]]
+    for name, text in zip(names, pieces[2::2], strict=True):
+        found += (name, text)
+    return tuple(found)
+
+
+def _fill(template: str, values: Mapping[str, Any]) -> str | None:
+    """What Liquid makes of names alone that stand for texts and whole numbers, in a tenth of its
+    time; None for everything else."""
+    cut = _cut(template)
+    if cut is None:
+        return None
+    filled: list[str] = []
+    for piece in cut:
+        if isinstance(piece, str):
+            filled.append(piece)
+            continue
+        value: Any = values
+        for part in piece:
+            if type(value) not in _PLAIN_MAPPINGS or part not in value:
+                return None
+            value = value[part]
+        if type(value) is int:
+            value = str(value)
+        elif type(value) is not str:
+            return None
+        filled.append(value)
+    text = "".join(filled)
+    return text if len(text) <= _LONGEST_QUICK and _SURROGATE.search(text) is None else None
+
+
+_PLAIN_MAPPINGS = (dict, MappingProxyType)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _whole(value: Any) -> Any:

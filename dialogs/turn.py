@@ -11,7 +11,7 @@ from dialogs.effects import Choosable, Effect, Message
 from dialogs.replies.base import ReadContext
 from dialogs.script import END, AskKind, Script, Step, Text
 from dialogs.state import Asked, AskedKind, State, Visit
-from dialogs.texts import phrase, render_text
+from dialogs.texts import is_plain, phrases, render_text
 
 
 @dataclass(slots=True)
@@ -55,14 +55,21 @@ class Turn:
         return {**self._values[locale], "answers": self.state.answers}
 
     def phrase(self, key: str, **more: Any) -> str:
-        return phrase(key, self.state.locale, {**self.values(), **more})
+        template = phrases(self.state.locale)[key]
+        return self._filled(template, more)
+
+    def _filled(self, template: str, more: Mapping[str, Any]) -> str:
+        """The values are only put together for a text that has places for them."""
+        if is_plain(template):
+            return template
+        return render_text(template, {**self.values(), **more})
 
     def text(self, text: Text) -> str:
         """A script's text in the conversation's locale, else in the first one that there is."""
         template = text.get(self.state.locale) or text.get(self.script.locales[0])
         if template is None:
             template = next(iter(text.values()))
-        return render_text(template, self.values())
+        return self._filled(template, {})
 
     def say(self, text: str) -> None:
         self.messages.append(Message(text))
@@ -164,6 +171,13 @@ def progress_of(turn: Turn) -> tuple[int, int]:
 
 def longest_path(script: Script, step_id: str, *, hurried: bool) -> int:
     """How many questions can still come, this step included; loops count once."""
+    key = (step_id, hurried)
+    if key not in script.remaining:
+        script.remaining[key] = _count_path(script, step_id, hurried=hurried)
+    return script.remaining[key]
+
+
+def _count_path(script: Script, step_id: str, *, hurried: bool) -> int:
     known: dict[str, int] = {END: 0}
 
     def count(current: str, above: frozenset[str]) -> int:

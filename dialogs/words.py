@@ -246,7 +246,8 @@ def _said_freely(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     """A question for free text: wishes and questions come first, what is left is the answer."""
     if corrects_another(turn, text, intents):
         return
-    if _skips(turn, text):
+    reading = read_answer(turn, turn.step, text)
+    if reading.problem == Problem.SKIPPED:
         take_answer(turn, None, "")
         return
     intents = tuple(found for found in intents if not _is_answer(turn.step, text, found))
@@ -258,7 +259,6 @@ def _said_freely(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
         return
     if explain_why(turn, text) or be_courteous(turn, text):
         return
-    reading = read_answer(turn, turn.step, text)
     question = reading.rest
     if turn.step.candid and is_proposal(question):
         take_answer(turn, text, "")

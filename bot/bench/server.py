@@ -26,7 +26,7 @@ async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) ->
     """Run one process of this role until SIGTERM; it takes its settings from the environment."""
     settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
     web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
-    async with open_services(settings, scripts=(SCRIPT,)) as services:
+    async with open_services(settings, scripts=(SCRIPT,), web=web, worker=worker) as services:
         services.channels[ACCOUNT] = BenchChannel(secret, platform_url)
         decisions = [0, 0]  # how many, and their CPU nanoseconds
         inner = services.knowledge.base.ask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import os
 import secrets
@@ -11,24 +12,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
-from aiohttp import web
 
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, SIGNATURE, BenchChannel, sign
 from bot.bench.machine import commit, cpu_seconds, describe, peak_mb, processes_named
 from bot.bench.server import SCRIPT
+from bot.bench.wire import Client, Server
 from bot.outreach.followups import start_followup
 from bot.settings import Settings
 from bot.store.people import Profile, import_people
 
+HOOK = "/hooks/bench/main"
 REPLY_WITHIN_S = 30.0
 WARM_UP = 50  # people before the clock starts
 ALONE = 60  # people one after the other, for the latency at concurrency 1
@@ -65,25 +67,26 @@ class Platform:
     def inbox(self, sender: str) -> asyncio.Queue[str]:
         return self._inboxes.setdefault(sender, asyncio.Queue())
 
-    async def take(self, request: web.Request) -> web.Response:
-        data = orjson.loads(await request.read())
+    def take(self, body: bytes) -> bytes:
+        data = orjson.loads(body)
         self.inbox(data["to"]).put_nowait(data["text"])
-        return web.Response(text=str(next(self._numbers)))
+        return str(next(self._numbers)).encode()
 
 
 @dataclass(slots=True)
 class Load:
-    """One run: latencies in milliseconds, and replies that were not as expected."""
+    """One run: latencies in milliseconds, and replies that were not as expected. Every message goes
+    to the next of the web processes, as behind a load balancer."""
 
-    http: aiohttp.ClientSession
     platform: Platform
-    url: str
+    ports: list[int]
     secret: str
-    latencies: list[float]
-    wrong: list[str]
+    latencies: list[float] = field(default_factory=list)
+    acknowledged: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     turns: int = 0
 
-    async def person(self, number: int, token: str) -> None:
+    async def person(self, number: int, token: str, clients: Iterator[Client]) -> None:
         sender = f"p{number}"
         inbox = self.platform.inbox(sender)
         for turn_number, turn in enumerate(survey(number)):
@@ -91,7 +94,8 @@ class Load:
             if turn_number == 0:
                 body["start"] = token
             began = time.perf_counter()
-            await self._post(orjson.dumps(body))
+            await self._post(next(clients), orjson.dumps(body))
+            self.acknowledged.append((time.perf_counter() - began) * 1000)
             for wanted in turn.hears:
                 try:
                     async with asyncio.timeout(REPLY_WITHIN_S):
@@ -106,19 +110,23 @@ class Load:
         if not inbox.empty():
             self.wrong.append(f"{sender}: more replies than expected")
 
-    async def _post(self, body: bytes) -> None:
-        headers = {SIGNATURE: sign(self.secret, body)}
-        async with self.http.post(self.url, data=body, headers=headers) as response:
-            if response.status != 200:
-                self.wrong.append(f"webhook answered {response.status}")
+    async def _post(self, client: Client, body: bytes) -> None:
+        signature = f"{SIGNATURE}: {sign(self.secret, body)}\r\n"
+        status, _ = await client.post(HOOK, signature, body)
+        if status != 200:
+            self.wrong.append(f"webhook answered {status}")
 
     async def run(self, people: list[tuple[int, str]], concurrency: int) -> float:
         """Let these people talk, so many at once; returns the seconds."""
         waiting = iter(people)
 
         async def worker() -> None:
+            clients = [await Client.connect(port) for port in self.ports]
+            turns = itertools.cycle(clients)
             for number, token in waiting:
-                await self.person(number, token)
+                await self.person(number, token, turns)
+            for client in clients:
+                client.close()
 
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -127,75 +135,113 @@ class Load:
         return time.perf_counter() - began
 
 
-async def bench_turns(database: str | None, people: int, concurrency: int) -> dict[str, Any]:
-    """Run the bench; returns the figures of DESIGN, section 5. Raises RuntimeError if the server
-    does not come up."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is measured: SQLite unless `database` is a URL, and processes of these roles."""
+
+    database: str | None = None
+    redis: str | None = None  # URL; None: the in-process bus
+    roles: tuple[str, ...] = ("all",)
+    people: int = 500
+    concurrency: int = 32
+
+
+async def bench_turns(setup: Setup) -> dict[str, Any]:
+    """Run the bench; returns the figures of DESIGN, section 5. Raises RuntimeError if a process does
+    not come up."""
     with tempfile.TemporaryDirectory(prefix="huifang-bench-") as folder:
         path = Path(folder)
         settings = Settings().model_copy(
             update={
                 "data_dir": path,
-                "database_url": database or f"sqlite+aiosqlite:///{path}/bench.db",
+                "database_url": setup.database or f"sqlite+aiosqlite:///{path}/bench.db",
                 "master_keys_file": path / "keys.toml",
             }
         )
         secret, platform = secrets.token_hex(16), Platform()
-        tokens = await _prepare(settings, secret, people + WARM_UP + ALONE)
-        async with _platform(platform) as platform_url:
+        tokens = await prepare(settings, secret, setup.people + WARM_UP + ALONE)
+        async with (
+            _platform(platform) as platform_url,
+            running(setup, settings, secret, platform_url) as processes,
+        ):
+            load = functools.partial(Load, platform, processes.ports, secret)
+            figures = await _measure(load, tokens, setup, processes)
+    return {**figures, "cold_start_s": round(processes.cold_start_s, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The product's processes while the bench runs."""
+
+    pids: list[int]
+    ports: list[int]  # of those that take webhooks
+    every_port: list[int]
+    cold_start_s: float  # until the first one listened
+
+
+@asynccontextmanager
+async def running(
+    setup: Setup, settings: Settings, secret: str, platform_url: str
+) -> AsyncIterator[Processes]:
+    """Processes of the roles, listening; stopped in order at the end."""
+    environment = {
+        **os.environ,
+        "HUIFANG_DATA_DIR": str(settings.data_dir),
+        "HUIFANG_DATABASE_URL": settings.database_url,
+        "HUIFANG_MASTER_KEYS_FILE": str(settings.keys_file),
+    }
+    if setup.redis:
+        environment |= {"HUIFANG_BUS": "redis", "HUIFANG_REDIS_URL": setup.redis}
+    began = time.perf_counter()
+    started: list[tuple[str, int, asyncio.subprocess.Process]] = []
+    cold_start = 0.0
+    try:
+        for role in setup.roles:
             port = _free_port()
-            environment = {
-                **os.environ,
-                "HUIFANG_DATA_DIR": str(path),
-                "HUIFANG_DATABASE_URL": settings.database_url,
-                "HUIFANG_MASTER_KEYS_FILE": str(path / "keys.toml"),
-            }
-            began = time.perf_counter()
-            server = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.bench.server", str(port), secret, platform_url,
-                env=environment,
-            )  # fmt: skip
-            try:
-                await _until_up(port, server)
+            program = [sys.executable, "-m", "bot.bench.server", str(port), secret, platform_url]
+            process = await asyncio.create_subprocess_exec(*program, role, env=environment)
+            started.append((role, port, process))
+            if not cold_start:
+                await _until_up(port, process)
                 cold_start = time.perf_counter() - began
-                figures = await _measure(
-                    platform, port, secret, tokens, people, concurrency, server.pid
-                )
-            finally:
-                server.terminate()
-                await server.wait()
-    return {**figures, "cold_start_s": round(cold_start, 2)}
+        for _, port, process in started:
+            await _until_up(port, process)
+        yield Processes(
+            [process.pid for _, _, process in started],
+            [port for role, port, _ in started if role != "worker"],
+            [port for _, port, _ in started],
+            cold_start,
+        )
+    finally:
+        for _, _, process in started:
+            if process.returncode is None:
+                process.terminate()
+        for _, _, process in started:
+            await process.wait()
 
 
 async def _measure(
-    platform: Platform,
-    port: int,
-    secret: str,
-    tokens: list[str],
-    people: int,
-    concurrency: int,
-    pid: int,
+    load: Callable[[], Load], tokens: list[str], setup: Setup, processes: Processes
 ) -> dict[str, Any]:
-    base = f"http://127.0.0.1:{port}"
     numbered = list(enumerate(tokens, start=1))
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as http:
+    warm = load()
+    await warm.run(numbered[:WARM_UP], setup.concurrency)
+    databases = processes_named("postgres", "redis-server", "valkey-server")
 
-        def load() -> Load:
-            return Load(http, platform, f"{base}/hooks/bench/main", secret, [], [])
+    def spent() -> tuple[float, float, float]:
+        groups = processes.pids, databases, [os.getpid()]
+        own, theirs, ours = (sum(map(cpu_seconds, group)) for group in groups)
+        return own, theirs, ours
 
-        warm = load()
-        await warm.run(numbered[:WARM_UP], concurrency)
-        databases = processes_named("postgres", "redis-server", "valkey-server")
-        decided = await _decisions(http, base)
-        own, theirs = cpu_seconds(pid), sum(map(cpu_seconds, databases))
-        many = load()
-        seconds = await many.run(numbered[WARM_UP : WARM_UP + people], concurrency)
-        await asyncio.sleep(0.2)
-        own = cpu_seconds(pid) - own
-        theirs = sum(map(cpu_seconds, databases)) - theirs
-        after = await _decisions(http, base)
-        alone = load()
-        await alone.run(numbered[WARM_UP + people :], 1)
+    decided = await _decisions(processes)
+    before = spent()
+    many = load()
+    seconds = await many.run(numbered[WARM_UP : WARM_UP + setup.people], setup.concurrency)
+    await asyncio.sleep(0.2)
+    own, theirs, generator = (new - old for new, old in zip(spent(), before, strict=True))
+    after = await _decisions(processes)
+    alone = load()
+    await alone.run(numbered[WARM_UP + setup.people :], 1)
     asked, asked_s = after[0] - decided[0], (after[1] - decided[1]) / 1e9
     wrong = [*warm.wrong, *many.wrong, *alone.wrong]
     for line in wrong[:10]:
@@ -205,15 +251,20 @@ async def _measure(
         "turns_per_s": round(many.turns / seconds, 1),
         "p50_ms": _percentile(many.latencies, 50),
         "p99_ms": _percentile(many.latencies, 99),
+        "ack_p99_ms": _percentile(many.acknowledged, 99),
         "p99_ms_c1": _percentile(alone.latencies, 99),
         "p50_ms_c1": _percentile(alone.latencies, 50),
         "cpu_ms_per_turn": round((own - asked_s) * 1000 / turns, 3),
         "kb_cpu_ms_per_decision": round(asked_s * 1000 / max(1, asked), 3),
         "kb_decisions": asked,
         "database_cpu_ms_per_turn": round(theirs * 1000 / turns, 3),
-        "mb": round(peak_mb(pid), 1),
+        "generator_cpu_ms_per_turn": round(generator * 1000 / turns, 3),
+        "mb": max(round(peak_mb(pid), 1) for pid in processes.pids),
         "wrong": len(wrong),
         "turns": many.turns,
+        "processes": list(setup.roles),
+        "bus": "redis" if setup.redis else "local",
+        "concurrency": setup.concurrency,
         "machine": describe(),
         "commit": commit(),
     }
@@ -225,7 +276,7 @@ def _percentile(values: list[float], percent: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 2)
 
 
-async def _prepare(settings: Settings, secret: str, people: int) -> list[str]:
+async def prepare(settings: Settings, secret: str, people: int) -> list[str]:
     """Bring people in and start their follow-ups; returns a start token for each."""
     async with open_services(
         settings, migrated=True, warn=lambda line: None, scripts=(SCRIPT,)
@@ -246,16 +297,13 @@ async def _prepare(settings: Settings, secret: str, people: int) -> list[str]:
 
 @asynccontextmanager
 async def _platform(platform: Platform) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_post("/send", platform.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
     port = _free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(lambda: Server(platform.take), "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{port}/send"
     finally:
-        await runner.cleanup()
+        listening.close()
 
 
 async def _until_up(port: int, server: asyncio.subprocess.Process) -> None:
@@ -272,9 +320,15 @@ async def _until_up(port: int, server: asyncio.subprocess.Process) -> None:
     raise RuntimeError("the server did not come up within 30 seconds")
 
 
-async def _decisions(http: aiohttp.ClientSession, base: str) -> list[int]:
-    async with http.get(f"{base}/bench/decisions") as response:
-        return list(orjson.loads(await response.read()))
+async def _decisions(processes: Processes) -> tuple[int, int]:
+    """Knowledge-base decisions so far, and their CPU nanoseconds."""
+    count = spent = 0
+    async with aiohttp.ClientSession() as http:
+        for port in processes.every_port:
+            async with http.get(f"http://127.0.0.1:{port}/bench/decisions") as response:
+                one = orjson.loads(await response.read())
+            count, spent = count + one[0], spent + one[1]
+    return count, spent
 
 
 def _free_port() -> int:

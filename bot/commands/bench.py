@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.commands.base import ProblemError, run
+from bot.commands.base import ProblemError, UsageError, run
+from bot.settings import Bus
+
+REDIS = "redis://127.0.0.1:6379/0"
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure the product on this machine.")
 
@@ -22,27 +25,71 @@ def bench() -> None:
 @bench_app.command()
 def turns(
     database: Annotated[str | None, typer.Option(help="database URL; default: SQLite")] = None,
-    bus: Annotated[str, typer.Option(help="local")] = "local",
+    bus: Annotated[Bus, typer.Option(help="local or redis")] = Bus.LOCAL,
+    redis: Annotated[str, typer.Option(help="Redis URL, for --bus redis")] = REDIS,
+    roles: Annotated[
+        str, typer.Option(help='processes, such as "all,all" or "web,worker,worker"')
+    ] = "",
     people: Annotated[int, typer.Option(min=1, help="how many people talk")] = 500,
     concurrency: Annotated[int, typer.Option(min=1, help="how many at once")] = 32,
     json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """A six-turn survey over HTTP: signed webhook in, reply at a stub platform out."""
-    from bot.bench.turns import bench_turns
+    from bot.bench.turns import Setup, bench_turns
+
+    shared = bus is Bus.REDIS
+    setup = Setup(
+        database,
+        redis if shared else None,
+        tuple((roles or ("all,all" if shared else "all")).split(",")),
+        people,
+        concurrency,
+    )
+    if any(role not in ("all", "web", "worker") for role in setup.roles):
+        raise UsageError(f"--roles {roles}: a list of all, web and worker, by commas")
 
     async def work() -> dict[str, Any]:
-        if bus != "local":
-            raise ProblemError("only --bus local is there yet")
         try:
-            return await bench_turns(database, people, concurrency)
+            return await bench_turns(setup)
         except RuntimeError as error:
             raise ProblemError(str(error)) from None
 
-    figures = run(work())
+    _show("bench turns", run(work()), json=json)
+
+
+@bench_app.command()
+def timers(
+    database: Annotated[
+        str | None, typer.Option(help="URL of an empty database; default: SQLite")
+    ] = None,
+    timers: Annotated[int, typer.Option(min=1, help="how many wait")] = 1_000_000,
+    due: Annotated[int, typer.Option(min=1, help="how many of them come due meanwhile")] = 10_000,
+    window: Annotated[float, typer.Option(min=1, help="seconds within which they do")] = 20.0,
+    turns_per_s: Annotated[float, typer.Option(min=0, help="messages a second beside them")] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, help="worker processes")] = 1,
+    json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """How late timers fire while many wait, half of them stale, in real worker processes."""
+    from bot.bench.timers import Plan, bench_timers
+
+    if due > timers:
+        raise typer.BadParameter("no more than --timers can come due", param_hint="--due")
+    plan = Plan(timers, due, window, turns_per_s, workers)
+
+    async def work() -> dict[str, Any]:
+        try:
+            return await bench_timers(database, plan)
+        except RuntimeError as error:
+            raise ProblemError(str(error)) from None
+
+    _show("bench timers", run(work()), json=json)
+
+
+def _show(title: str, figures: dict[str, Any], *, json: bool) -> None:
     if json:
         typer.echo(orjson.dumps(figures).decode())
         return
-    table = Table("figure", "value", title="bench turns")
+    table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, str(value))
     Console().print(table)

@@ -19,7 +19,7 @@ from bot import __version__
 from bot.commands.base import ProblemError, UsageError, run
 from bot.hours import DutyHours
 from bot.logs import configure_logs
-from bot.settings import LOOPBACK, Settings
+from bot.settings import LOOPBACK, Bus, Settings
 
 STOPPING = "the process is stopping"
 
@@ -49,6 +49,7 @@ def demo(
             "host": "127.0.0.1",
             "port": port,
             "public_url": None,
+            "bus": Bus.LOCAL,
             "duty": duty,
         }
     )
@@ -89,17 +90,20 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
     from bot.web.server import Server, keep_what_is_made
 
     listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
-    if not demo and settings.bus == "local" and role is not ProcessRole.ALL:
+    web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
+    if not demo and settings.bus is Bus.LOCAL and role is not ProcessRole.ALL:
         raise UsageError("--role web and --role worker need bus = redis; one process: --role all")
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(
             open_services(
-                settings, migrated=demo or settings.database.startswith("sqlite"), warn=_say
+                settings,
+                migrated=demo or settings.database.startswith("sqlite"),
+                warn=_say,
+                web=web,
+                worker=worker,
             )
         )
-        runtime = Runtime(
-            services, web=role is not ProcessRole.WORKER, worker=role is not ProcessRole.WEB
-        )
+        runtime = Runtime(services, web=web, worker=worker)
         probes = Probes(services, runtime.ingress, role, __version__)
         probes.not_ready = "the process is starting"
         await stack.enter_async_context(health_listener(settings, probes))

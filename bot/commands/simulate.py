@@ -25,7 +25,7 @@ from bot.personas import make_people
 from bot.reports.measures import Report, Tally
 from bot.reports.read import Filter, read_rows
 from bot.services import Services
-from bot.settings import Settings
+from bot.settings import Bus, Settings
 from bot.simulate import ACCOUNT, SOURCE, Crowd, Summary
 from bot.simulate import Progress as Tell
 from bot.simulate_desk import SimulatedDesk
@@ -75,6 +75,7 @@ def _settings(demo: bool | None) -> Settings:
             "data_dir": DEMO,
             "database_url": f"sqlite+aiosqlite:///{DEMO.resolve()}/demo.db",
             "master_keys_file": None,
+            "bus": Bus.LOCAL,
         }
     )
 
@@ -149,7 +150,11 @@ async def _scratch(
         finally:
             await db.dispose()
         settings = services.settings.model_copy(
-            update={"database_url": url, "master_keys_file": services.settings.keys_file}
+            update={
+                "database_url": url,
+                "master_keys_file": services.settings.keys_file,
+                "bus": Bus.LOCAL,
+            }
         )
         async with open_services(settings, clock=clock, warn=lambda _: None) as scratch:
             scratch.channels = {ACCOUNT: services.channels[ACCOUNT]}

@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.flow import Author, Control, Flow, SendStatus
 from bot.store.addresses import Binding, Resolved, bind_address
-from bot.store.statements import execute_many
+from bot.store.columns import Moment
+from bot.store.direct import Query, bulk_update
+from bot.store.statements import among
 from bot.store.tables import conversation, followup, outbox, start_link, timer
 from bot.store.vault import Vault
 from dialogs.state import FollowupOutcome
@@ -94,27 +96,11 @@ async def open_links(
     }
     if not marks:
         return {}
-    rows = await conn.execute(
-        select(
-            start_link.c.token_hash,
-            start_link.c.account,
-            start_link.c.person_id,
-            start_link.c.followup_id,
-        )
-        .join(followup, followup.c.id == start_link.c.followup_id)
-        .where(
-            start_link.c.token_hash.in_(marks),
-            start_link.c.used_at.is_(None),
-            start_link.c.expires_at > now,
-            followup.c.ended_at.is_(None),
-        )
-        .order_by(start_link.c.token_hash)
-        .with_for_update(of=start_link)
-    )
+    rows = await _OPEN.rows(conn, {"marks": list(marks), "now": now})
     return {
-        marks[row.token_hash]: OpenLink(row.token_hash, row.person_id, row.followup_id)
+        marks[row["token_hash"]]: OpenLink(row["token_hash"], row["person_id"], row["followup_id"])
         for row in rows
-        if marks[row.token_hash][1] == row.account
+        if marks[row["token_hash"]][1] == row["account"]
     }
 
 
@@ -123,19 +109,14 @@ async def start_new_chats(
 ) -> None:
     """Give links' follow-ups to chats (with their account) that were made for their applicants just
     now: what `use_link` does to any chat, for many at once."""
-    rows = [
-        {
-            "mark": link.token_hash,
-            "place": place.address_id,
-            "chat": place.conversation_id,
-            "given": link.followup_id,
-            "on": account,
-            "now": now,
-        }
-        for link, place, account in started
-    ]
-    for statement in (_USED, _GIVEN, _CONTACTING):
-        await execute_many(conn, statement, rows)
+    used, given, contacting = [], [], []
+    for link, place, account in started:
+        used.append({"token_hash": link.token_hash, "used_at": now, "used_by": place.address_id})
+        given.append({"id": place.conversation_id, "followup_id": link.followup_id})
+        contacting.append({"id": link.followup_id, "account": account})
+    await _USED.run(conn, used)
+    await _GIVEN.run(conn, given)
+    await _CONTACTING.run(conn, contacting)
 
 
 async def use_link(
@@ -246,26 +227,40 @@ async def end_followup(conn: AsyncConnection, followup_id: str, reason: str, now
     return True
 
 
-_USED = (
-    update(start_link)
-    .where(start_link.c.token_hash == bindparam("mark"))
-    .values(used_at=bindparam("now"), used_by=bindparam("place"))
-)
-_GIVEN = (
-    update(conversation)
-    .where(conversation.c.id == bindparam("chat"))
-    .values(
-        followup_id=bindparam("given"),
-        locale=func.coalesce(
-            select(followup.c.locale).where(followup.c.id == bindparam("given")).scalar_subquery(),
+_USED = bulk_update(start_link, ["token_hash"], "used_at", "used_by")
+_GIVEN = bulk_update(
+    conversation,
+    ["id"],
+    "followup_id",
+    also=lambda row: {
+        "locale": func.coalesce(
+            select(followup.c.locale).where(followup.c.id == row["followup_id"]).scalar_subquery(),
             conversation.c.locale,
         ),
-        control_epoch=conversation.c.control_epoch + 1,
-        revision=conversation.c.revision + 1,
-    )
+        "control_epoch": conversation.c.control_epoch + 1,
+        "revision": conversation.c.revision + 1,
+    },
 )
-_CONTACTING = (
-    update(followup)
-    .where(followup.c.id == bindparam("given"))
-    .values(account=bindparam("on"), flow=str(Flow.CONTACTING))
+_CONTACTING = bulk_update(
+    followup, ["id"], "account", also=lambda row: {"flow": str(Flow.CONTACTING)}
+)
+_FRESH = (
+    select(
+        start_link.c.token_hash,
+        start_link.c.account,
+        start_link.c.person_id,
+        start_link.c.followup_id,
+    )
+    .join(followup, followup.c.id == start_link.c.followup_id)
+    .where(
+        start_link.c.used_at.is_(None),
+        start_link.c.expires_at > bindparam("now", type_=Moment()),
+        followup.c.ended_at.is_(None),
+    )
+    .order_by(start_link.c.token_hash)
+    .with_for_update(of=start_link)
+)
+_OPEN = Query(
+    _FRESH.where(among(start_link.c.token_hash, "marks")),
+    sqlite=_FRESH.where(start_link.c.token_hash.in_(bindparam("marks", expanding=True))),
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.columns import Ciphertext
+from bot.store.direct import bulk_insert
 from bot.store.tables import result
 
 Row = dict[str, Any]
@@ -52,11 +52,15 @@ class Answers:
         """A secret was found in it: the first value goes too."""
         self._rewritten.append(_row(key, new_value=value))
 
-    async def write(self, conn: AsyncConnection) -> None:
+    @property
+    def new(self) -> list[Row]:
+        """Rows for `NEW_ANSWERS`, after `change`."""
+        return list(self._new.values())
+
+    async def change(self, conn: AsyncConnection) -> None:
+        """Write what changes answers that were there before."""
         if self._corrected:
             await conn.execute(_CORRECT, list(self._corrected.values()))
-        if self._new:
-            await conn.execute(_UPSERT[conn.dialect.name], list(self._new.values()))
         if self._withdrawn:
             await conn.execute(_WITHDRAW, [_row(key) for key in sorted(self._withdrawn)])
         if self._rewritten:
@@ -67,8 +71,7 @@ def _row(key: tuple[str, str], **values: Any) -> Row:
     return {"f": key[0], "n": key[1], **values}
 
 
-def _upsert(dialect: Any) -> Any:
-    new = dialect.insert(result)
+def _or_replace(new: Any) -> Any:
     return new.on_conflict_do_update(
         index_elements=["followup_id", "name"],
         set_={
@@ -82,7 +85,20 @@ def _upsert(dialect: Any) -> Any:
     )
 
 
-_UPSERT = {"postgresql": _upsert(postgresql), "sqlite": _upsert(sqlite)}
+NEW_ANSWERS = bulk_insert(
+    result,
+    "followup_id",
+    "name",
+    "person_id",
+    "step",
+    "value",
+    "first_value",
+    "corrections",
+    "withdrawn",
+    "at",
+    "number",
+    finish=_or_replace,
+)
 _THIS = (result.c.followup_id == bindparam("f"), result.c.name == bindparam("n"))
 _CORRECT = (
     update(result)

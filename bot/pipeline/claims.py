@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
     and_,
     bindparam,
     exists,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -25,8 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.pipeline.flow import Cause, SendStatus
 from bot.services import Services
 from bot.store.columns import Moment
+from bot.store.direct import Query
 from bot.store.statements import among
-from bot.store.tables import address, conversation, followup, outbox, person, record
+from bot.store.tables import UNSENT, address, conversation, followup, outbox, person, record
 from channels.message import Address
 
 CONVERSATIONS = 64  # claimed in one transaction
@@ -37,17 +38,28 @@ LAST_START = timedelta(
 )  # after the claim nothing new is begun; a send takes 30 s at most
 AGAIN = "sent again after unknown outcome"  # stands in `detail`: once is enough
 
-Row = RowMapping
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One claimed row, opened."""
+    """One claimed row, opened, with what the gates look at."""
 
     row: Row
     payload: dict[str, Any]
     to: Address
     claimed_at: datetime
+
+
+class Outlet(Protocol):
+    """Sends what a turn of the same process answered: claimed in the turn's own transaction, so that
+    it costs neither a look at the outbox nor a second transaction."""
+
+    def has_room(self, account: str) -> bool:
+        """Whether more can be sent on this account without waiting long."""
+
+    def take(self, claimed: Sequence[Due]) -> None:
+        """Send these, which are committed. Returns at once."""
 
 
 async def claim_due(services: Services, conversation_ids: Collection[str] | None) -> list[Due]:
@@ -57,16 +69,16 @@ async def claim_due(services: Services, conversation_ids: Collection[str] | None
         heads = await _heads(conn, now, conversation_ids)
         if not heads:
             return []
-        waiting = (await conn.execute(_ROWS, {"ids": heads})).mappings().all()
+        waiting = await _ROWS.rows(conn, {"ids": heads})
         if await _settle_expired(conn, waiting, now):
-            waiting = (await conn.execute(_ROWS, {"ids": heads})).mappings().all()
+            waiting = await _ROWS.rows(conn, {"ids": heads})
         rows = _in_order(waiting, now)
         if not rows:
             return []
         keys = await services.vault.keys(conn, {row["person_id"] for row in rows})
         mine = [row for row in rows if row["person_id"] in keys]
         if mine:
-            await conn.execute(_CLAIM, {"rows": [row["id"] for row in mine], "now": now})
+            await _CLAIM.run(conn, {"rows": [row["id"] for row in mine], "now": now})
         lost = [row for row in rows if row["person_id"] not in keys]
         await _set(conn, lost, {"status": str(SendStatus.DROPPED), "detail": "erased"})
     found = []
@@ -126,10 +138,10 @@ async def _heads(
     """Lock conversations with something to send now that nobody else is sending to."""
     moments = {"now": now, "expired": now - LEASE}
     if conversation_ids is None:
-        rows = await conn.execute(_ANY_HEADS, moments)
+        rows = await _ANY_HEADS.rows(conn, moments)
     else:
-        rows = await conn.execute(_HEADS_AMONG, {**moments, "among": conversation_ids})
-    return [row.id for row in rows]
+        rows = await _HEADS_AMONG.rows(conn, {**moments, "among": conversation_ids})
+    return [row["id"] for row in rows]
 
 
 def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
@@ -155,7 +167,7 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     now, expired = bindparam("now", type_=Moment()), bindparam("expired", type_=Moment())
     held = exists().where(
         other.c.conversation_id == outbox.c.conversation_id,
-        other.c.status == str(SendStatus.CLAIMED),
+        other.c.status == literal_column("'claimed'"),  # literal: the partial index applies
         other.c.claimed_at >= expired,
     )
     # What waits for a rate limit or another attempt holds back what comes after it. What the bot
@@ -163,7 +175,7 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     behind = exists().where(
         earlier.c.conversation_id == outbox.c.conversation_id,
         earlier.c.id < outbox.c.id,
-        earlier.c.status == str(SendStatus.PENDING),
+        earlier.c.status == literal_column("'pending'"),
         earlier.c.due_at > now,
         or_(earlier.c.cause == str(Cause.REPLY), outbox.c.cause == str(Cause.PROACTIVE)),
     )
@@ -173,7 +185,7 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     )
     waiting = (
         select(outbox.c.conversation_id)
-        .where(due, ~held, *further)
+        .where(UNSENT, due, ~held, *further)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(CONVERSATIONS)
     )
@@ -185,9 +197,9 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     )
 
 
-_ANY_HEADS = _heads_query()
-_HEADS_AMONG = _heads_query(among(outbox.c.conversation_id, "among"))
-_CLAIM = (
+_ANY_HEADS = Query(_heads_query())
+_HEADS_AMONG = Query(_heads_query(among(outbox.c.conversation_id, "among")))
+_CLAIM = Query(
     update(outbox)
     .where(among(outbox.c.id, "rows"))
     .values(
@@ -196,7 +208,7 @@ _CLAIM = (
         attempts=outbox.c.attempts + 1,
     )
 )
-_ROWS = (
+_ROWS = Query(
     select(
         outbox,
         address.c.id.label("address_id"),
@@ -216,7 +228,7 @@ _ROWS = (
     .outerjoin(followup, followup.c.id == outbox.c.followup_id)
     .where(
         among(outbox.c.conversation_id, "ids"),
-        outbox.c.status.in_([str(SendStatus.PENDING), str(SendStatus.CLAIMED)]),
+        UNSENT,
     )
     .order_by(outbox.c.id)
 )

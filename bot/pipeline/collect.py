@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,25 @@ from dialogs.effects import (
 from dialogs.state import FollowupOutcome
 
 Row = dict[str, Any]
+FOLLOWUP_CHANGES = (
+    "flow",
+    "outcome",
+    "account",
+    "locale",
+    "started_at",
+    "replied_at",
+    "ended_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to send: its outbox row, its line of the transcript, and what is sealed in both."""
+
+    plan: Plan
+    row: Row
+    line: Row
+    body: Row
 
 
 class Batch:
@@ -50,12 +69,10 @@ class Batch:
         self.processed: list[int] = []
         self.failed: list[Row] = []
         self.conversations: list[Row] = []
-        self.started: list[Row] = []
-        self.replied: list[Row] = []
-        self.ended: list[Row] = []
+        self.followups: dict[str, Row] = {}  # by id; None: stays as it is
         self.inbound: list[Row] = []
         self.rewritten: list[Row] = []
-        self.outbound: list[tuple[Row, Row]] = []  # outbox row, its line of the transcript
+        self.outbound: list[Text] = []
         self.timers: list[Row] = []
         self.answers = Answers()
         self.spread: list[Plan] = []  # turns that found a secret spread over earlier texts
@@ -89,7 +106,7 @@ def collect(batch: Batch, plan: Plan) -> None:
             touched = isinstance(value, str) and any(new in value for new in plan.pieces.values())
             if touched and item.followup_id is not None:
                 batch.answers.rewrite((item.followup_id, name), batch.seal(plan, value))
-    if plan.replied:
+    if plan.replied and plan.waits:
         batch.woken.append(item.id)
     feeds = item.account.startswith(FEED_CHANNELS)
     for inbound in plan.inbound:
@@ -120,17 +137,18 @@ def collect(batch: Batch, plan: Plan) -> None:
     _collect_followup(batch, plan)
     batch.conversations.append(
         {
-            "row": item.id,
-            "new_state": batch.seal(plan, item.state.to_json()),
-            "new_control": str(item.control),
-            "new_epoch": item.epoch,
-            "new_revision": item.revision + 1,
-            "new_feed": item.feed,
-            "new_locale": item.state.locale,
-            "in_at": batch.now if plan.replied else None,
+            "id": item.id,
+            "state": batch.seal(plan, item.state.to_json()),
+            "control": str(item.control),
+            "control_epoch": item.epoch,
+            "revision": item.revision + 1,
+            "feed": item.feed,
+            "locale": item.state.locale,
+            "last_in_at": batch.now if plan.replied else None,
+            "last_out_at": batch.now if plan.outbound else None,
         }
     )
-    if item.epoch != plan.epoch_before:
+    if item.epoch != plan.epoch_before and plan.waits:
         batch.restamped.append(
             {"row": item.id, "old_epoch": plan.epoch_before, "new_epoch": item.epoch}
         )
@@ -160,7 +178,7 @@ def _joined(batch: Batch, plan: Plan) -> list[Outbound]:
     return joined
 
 
-def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
+def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> Text:
     item, said = plan.conversation, outbound.message
     tokens = [
         batch.services.vault.option_token(item.token_scope, said.serial, option.index)
@@ -187,8 +205,9 @@ def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
         "payload": sealed,
         "on_delivered": outbound.on_delivered or None,
         "due_at": batch.now,
-        "status": str(SendStatus.PENDING),
-        "attempts": 0,
+        "status": str(SendStatus.CLAIMED if plan.sends_now else SendStatus.PENDING),
+        "claimed_at": batch.now if plan.sends_now else None,
+        "attempts": int(plan.sends_now),
         "parts_done": 0,
         "created_at": batch.now,
     }
@@ -202,7 +221,7 @@ def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> tuple[Row, Row]:
         "feed": None,
         "at": batch.now,
     }
-    return row, line
+    return Text(plan, row, line, body)
 
 
 def _record(batch: Batch, plan: Plan, kind: str, data: Row, actor: str = "bot") -> None:
@@ -373,19 +392,19 @@ def _collect_followup(batch: Batch, plan: Plan) -> None:
     item = plan.conversation
     if item.followup_id is None:
         return
+    change: Row = {}
     if not item.started and plan.outbound:
-        started = {"row": item.followup_id, "now": batch.now, "acc": item.account}
-        batch.started.append({**started, "loc": item.state.locale})
+        change |= {"flow": str(Flow.IN_SCRIPT), "started_at": batch.now}
+        change |= {"account": item.account, "locale": item.state.locale}
     if not item.replied and any(r.row.kind is not InboxKind.START for r in plan.inbound):
-        batch.replied.append({"row": item.followup_id, "now": batch.now})
+        change["replied_at"] = batch.now
     for effect in plan.effects:
         if isinstance(effect, Ended):
             completed = effect.outcome is FollowupOutcome.COMPLETED
-            batch.ended.append(
-                {
-                    "row": item.followup_id,
-                    "now": batch.now,
-                    "new_flow": str(Flow.DONE if completed else Flow.STOPPED),
-                    "new_outcome": str(effect.outcome),
-                }
-            )
+            change["flow"] = str(Flow.DONE if completed else Flow.STOPPED)
+            change |= {"outcome": str(effect.outcome), "ended_at": batch.now}
+    if change:
+        batch.followups[item.followup_id] = {**_UNCHANGED, "id": item.followup_id, **change}
+
+
+_UNCHANGED: Row = dict.fromkeys(FOLLOWUP_CHANGES)

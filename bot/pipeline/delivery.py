@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from bot.pipeline.outcomes import Done, write_outcomes
 from bot.pipeline.rate import RateLimiter
 from bot.safety.gates import Verdict, VerdictKind, may_send
 from bot.services import Services
+from bot.store.database import AWAY
 from channels.base import Channel, Outcome, OutcomeKind
 from channels.message import Address, Option, Outgoing
 
@@ -33,6 +35,8 @@ log = structlog.get_logger()
 LONGEST_BACKOFF = 300.0  # seconds
 PARALLEL = 32  # conversations of one account sent to at the same time by one process
 WORTH_WAITING = 2.0  # seconds that a sender waits for a rate limit; more is written as due later
+UNDER_WAY = 128  # conversations of one account that turns of this process hand over at most
+OUTCOMES_AGAIN_S = 0.5  # seconds between two tries to write outcomes while the database is away
 PATIENCE = 0.25  # seconds; what is sent by then is written, whatever a slow platform still does
 
 
@@ -53,6 +57,10 @@ class Delivery:
         self._on_sent = on_sent
         self._http = http
         self._rates = RateLimiter(monotonic)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: defaultdict[str, int] = defaultdict(int)  # conversations, by account
+        self._done: list[Done] = []  # not written yet
+        self._writing: asyncio.Task[None] | None = None
         # By account: a platform that hangs must not keep the others waiting.
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PARALLEL)
@@ -61,10 +69,7 @@ class Delivery:
     async def send_due(self, conversation_ids: Collection[str] | None = None) -> int:
         """Send what is due, of these conversations or of any; returns the rows handled."""
         claimed = await claim_due(self._services, conversation_ids)
-        by_conversation: dict[str, list[Due]] = {}
-        for due in claimed:
-            by_conversation.setdefault(due.row["conversation_id"], []).append(due)
-        running = {asyncio.create_task(self._send_all(rows)) for rows in by_conversation.values()}
+        running = {asyncio.create_task(self._send_all(rows)) for rows in _by_chat(claimed)}
         try:
             while running:
                 finished, running = await asyncio.wait(running, timeout=PATIENCE)
@@ -75,6 +80,63 @@ class Delivery:
             for task in running:
                 task.cancel()
         return len(claimed)
+
+    # ── what a turn of this process answered ──
+
+    def has_room(self, account: str) -> bool:
+        return self._under_way[account] < UNDER_WAY
+
+    def take(self, claimed: Sequence[Due]) -> None:
+        for rows in _by_chat(claimed):
+            task = asyncio.create_task(self._send_claimed(rows))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send_claimed(self, rows: list[Due]) -> None:
+        account = rows[0].row["account"]
+        self._under_way[account] += 1
+        try:
+            done = await self._send_all(rows)
+        finally:
+            self._under_way[account] -= 1
+        self._done += done
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        """Write what is done, as much as gathered while the one before was written. What is known
+        is not forgotten while the database is away."""
+        try:
+            while self._done:
+                done, self._done = self._done, []
+                try:
+                    await write_outcomes(self._services, done)
+                except AWAY as error:
+                    log.warning("outcomes_wait", rows=len(done), error=type(error).__name__)
+                    self._done = done + self._done
+                    await asyncio.sleep(OUTCOMES_AGAIN_S)
+                except Exception:
+                    await self._write_one_by_one(done)
+        finally:
+            self._writing = None
+
+    async def _write_one_by_one(self, done: list[Done]) -> None:
+        """One outcome that cannot be written must not take the others with it."""
+        for item in done:
+            try:
+                await write_outcomes(self._services, [item])
+            except AWAY:
+                self._done.append(item)
+            except Exception:
+                log.exception("outcome_not_written", outbox=item.row["id"])
+
+    async def finish(self, within_s: float) -> None:
+        """Let what is on its way arrive, and write what became of it; at most so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._tasks or self._writing:
+                    waiting = {*self._tasks, *([self._writing] if self._writing else [])}
+                    await asyncio.wait(waiting)
 
     async def _send_all(self, rows: list[Due]) -> list[Done]:
         """Send one conversation's rows in order; the first that has to wait stops the rest."""
@@ -197,6 +259,13 @@ class Delivery:
             return replace(Done.failed(row, detail), parts_done=parts_done)
         until = self._services.clock.now() + timedelta(seconds=backoff(row["attempts"], row["id"]))
         return Done.tried(row, until, detail, parts_done)
+
+
+def _by_chat(claimed: Sequence[Due]) -> Collection[list[Due]]:
+    found: dict[str, list[Due]] = {}
+    for due in claimed:
+        found.setdefault(due.row["conversation_id"], []).append(due)
+    return found.values()
 
 
 def backoff(attempts: int, seed: int) -> float:

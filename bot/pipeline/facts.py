@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pipeline.claims import Due
+from bot.pipeline.claims import Due, Row
 from bot.pipeline.flow import Author, Cause, Control, SendStatus
 from bot.safety.gates import SendFacts
 from bot.services import Services
+from bot.store.direct import Query
 from bot.store.tables import address, conversation, followup, outbox, person
 from channels.base import Channel
 from channels.message import Template
@@ -39,7 +40,7 @@ async def send_facts(services: Services, due: Due, channel: Channel) -> SendFact
     counts: dict[str, Any] = {}
     if cause is Cause.PROACTIVE or now - due.claimed_at > FRESH:
         async with services.db.read() as conn:
-            row = (await conn.execute(_NOW, {"row": row["id"]})).mappings().one()
+            (row,) = await _NOW.rows(conn, {"row": row["id"]})
             if cause is Cause.PROACTIVE:
                 counts = await _counts(conn, services, row, now)
     template = template_for(services, due.payload) if channel.caps.business_may_start else None
@@ -64,7 +65,7 @@ async def send_facts(services: Services, due: Due, channel: Channel) -> SendFact
 
 
 async def _counts(
-    conn: AsyncConnection, services: Services, row: RowMapping, now: datetime
+    conn: AsyncConnection, services: Services, row: Row, now: datetime
 ) -> dict[str, Any]:
     """Proactive turns to this person on any channel. The texts of one turn count as one contact.
     What another sender is sending right now counts too, if it was planned before."""
@@ -104,7 +105,7 @@ async def _counts(
     }
 
 
-_NOW = (
+_NOW = Query(
     select(
         outbox,
         address.c.last_in_at,

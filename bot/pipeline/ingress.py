@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
@@ -24,9 +23,8 @@ from bot.pipeline.places import find_places
 from bot.pipeline.receipts import write_receipts
 from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
-from bot.store.addresses import Resolved
-from bot.store.columns import Moment
-from bot.store.statements import among, insert_new
+from bot.store.addresses import Resolved, Sender, known_addresses
+from bot.store.direct import Together, bulk_insert, bulk_update
 from bot.store.tables import address, inbox
 from channels.message import Incoming, IncomingKind, Receipt
 
@@ -143,18 +141,32 @@ class Ingress:
         receipts = [one for item in batch for one in item.receipts]
         now = services.clock.now()
         early: list[Receipt] = []
-        async with services.db.write() as conn:
-            woken: list[str] = []
-            if incoming:
-                places = await find_places(conn, services, incoming, now)
-                await _note_heard(conn, incoming, places, now)
-                await self._insert(conn, incoming, places, now)
-                woken = [place.conversation_id for place in places]
-            if receipts:
-                early = await write_receipts(conn, receipts)
+        woken = [] if receipts else await self._from_known(incoming, now)
+        if not woken:
+            async with services.db.write() as conn:
+                if incoming:
+                    places = await find_places(conn, services, incoming, now)
+                    await self._insert(conn, incoming, places, now)
+                    woken = [place.conversation_id for place in places]
+                if receipts:
+                    early = await write_receipts(conn, receipts)
         for receipt in early[: EARLY_MAX - len(self._early)]:
             self._early.setdefault(receipt, 0)
         return woken
+
+    async def _from_known(self, incoming: list[Incoming], now: datetime) -> list[str]:
+        """The usual case, two round trips and no more: everybody wrote before. Nothing is done, and
+        the list is empty, where that is not so."""
+        services = self._services
+        if any(one.kind is IncomingKind.START and one.token for one in incoming):
+            return []
+        senders = [Sender.of(one) for one in incoming]
+        async with services.db.write_once() as conn:
+            places = await known_addresses(conn, services.vault, senders)
+            if places is None:
+                return []
+            await self._insert(conn, incoming, places, now)
+        return [place.conversation_id for place in places]
 
     async def _insert(
         self,
@@ -163,10 +175,14 @@ class Ingress:
         places: list[Resolved],
         now: datetime,
     ) -> None:
+        """One statement: what came in, and that the channel's reply window is open for those who did
+        something themselves."""
         services = self._services
         keys = await services.vault.keys(conn, {place.person_id for place in places})
-        rows = []
+        rows, heard = [], set()
         for one, place in zip(incoming, places, strict=True):
+            if one.kind not in (IncomingKind.STOP, IncomingKind.RESUME):
+                heard.add(place.address_id)
             if place.person_id not in keys:
                 continue  # erased a moment ago
             payload = orjson.dumps(_payload(one, place, services.settings.locale)).decode()
@@ -181,23 +197,10 @@ class Ingress:
                     "received_at": now,
                 }
             )
-        if rows:
-            new = insert_new(conn, inbox).returning(inbox.c.account)
-            kept = (await conn.execute(new, rows)).scalars().all()
-            metrics.received((str(row["account"]) for row in rows), kept)
-
-
-async def _note_heard(
-    conn: AsyncConnection, incoming: list[Incoming], places: list[Resolved], now: datetime
-) -> None:
-    """Open the channel's reply window for those who did something themselves."""
-    heard = {
-        place.address_id
-        for place, one in zip(places, incoming, strict=True)
-        if one.kind not in (IncomingKind.STOP, IncomingKind.RESUME)
-    }
-    if heard:
-        await conn.execute(_HEARD, {"heard": heard, "now": now})
+        # In one order everywhere, so that two processes cannot deadlock.
+        windows = [{"id": key, "last_in_at": now, "unreachable_at": None} for key in sorted(heard)]
+        new = await _RECEIVED.run(conn, rows, windows)
+        metrics.received((str(row["account"]) for row in rows), (row["account"] for row in new))
 
 
 def _settle(batch: list[_Delivery]) -> None:
@@ -227,8 +230,18 @@ def _payload(incoming: Incoming, place: Resolved, locale: str) -> dict[str, Any]
     return payload
 
 
-_HEARD = (
-    update(address)
-    .where(among(address.c.id, "heard"))
-    .values(last_in_at=bindparam("now", type_=Moment()), unreachable_at=None)
+_RECEIVED = Together(
+    bulk_insert(
+        inbox,
+        "account",
+        "external_id",
+        "conversation_id",
+        "person_id",
+        "kind",
+        "payload",
+        "received_at",
+        finish=lambda new: new.on_conflict_do_nothing().returning(inbox.c.account),
+    ),
+    bulk_update(address, ["id"], "last_in_at", "unreachable_at"),
+    first=True,
 )

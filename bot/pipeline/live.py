@@ -63,10 +63,19 @@ class LiveHub:
         return sum(map(len, self._topics.values()))
 
     def tell(self, conversation_ids: Iterable[str]) -> None:
+        """These conversations changed; EVERYTHING: any of them may have."""
         everybody = self._topics.get(EVERYTHING, ())
         for conversation_id in conversation_ids:
+            if conversation_id == EVERYTHING:
+                self._tell_all()
+                continue
             for subscription in (*self._topics.get(conversation_id, ()), *everybody):
                 subscription.put(conversation_id)
+
+    def _tell_all(self) -> None:
+        for subscriptions in self._topics.values():
+            for subscription in subscriptions:
+                subscription.put(EVERYTHING)
 
     @asynccontextmanager
     async def subscribe(self, conversation_id: str = EVERYTHING) -> AsyncIterator[Subscription]:

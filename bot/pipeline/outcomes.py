@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
 from bot.pipeline.bus import Topic
-from bot.pipeline.claims import AGAIN
+from bot.pipeline.claims import AGAIN, Row
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
 from bot.services import Services
+from bot.store.columns import Moment
+from bot.store.direct import Query, Together, bulk_insert, bulk_update
 from bot.store.statements import among, insert_new
 from bot.store.tables import (
+    UNSENT,
     address,
     conversation,
     followup,
@@ -28,8 +31,6 @@ from bot.store.tables import (
 )
 from channels.base import OutcomeKind
 from dialogs.events import TimerKind
-
-Row = RowMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +123,26 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
     async with services.db.write() as conn:
         # Conversations before outbox rows, as in a turn: two orders could meet in a deadlock.
         places = {item.row["conversation_id"] for item in done}
-        await conn.execute(_LOCK, {"ids": sorted(places)})
-        await conn.execute(_OUTCOME, [_values(item) for item in done])
-        timers = [row for item in done for row in _timers(item, now)]
-        if timers:
-            await conn.execute(insert(timer), timers)
-        first = [
-            {"row": item.row["followup_id"], "now": item.sent_at}
-            for item in sent
+        await _LOCK.run(conn, {"ids": list(places)})
+        first = {
+            item.row["followup_id"]: item.sent_at
+            for item in reversed(sent)
             if item.row["followup_id"] and item.row["first_delivered_at"] is None
-        ]
-        if first:
-            await conn.execute(_FIRST_DELIVERED, first)
-        if sent:
-            spoken = {item.row["conversation_id"]: item.sent_at for item in sent}
-            rows = [{"row": key, "now": at} for key, at in spoken.items()]
-            await conn.execute(_LAST_OUT, rows)
+        }
+        behind = await _DONE.run(
+            conn,
+            [_values(item) for item in done],
+            [row for item in done for row in _timers(item, now)],
+            [{"id": key, "delivered_at": at} for key, at in first.items()],
+            values={"ids": list(places), "now": now},
+        )
         await _show(conn, sent)
         for item in done:
             if await _consequences(conn, services, item, now):
                 stopped.append(item.row["conversation_id"])
     metrics.outcomes(done)
+    if behind:  # they were held back by what is done now
+        await services.bus.publish(Topic.SENDS, [row["conversation_id"] for row in behind])
     if stopped:
         await services.bus.publish(Topic.TURNS, stopped)
     await services.told(places)
@@ -159,14 +159,14 @@ async def _show(conn: AsyncConnection, sent: Sequence[Done]) -> None:
 
 def _values(item: Done) -> dict[str, Any]:
     return {
-        "row": item.row["id"],
-        "new_status": str(item.status),
-        "new_detail": item.detail[:500] or None,
-        "new_provider": item.provider_id or item.row["provider_id"],
-        "new_parts": item.parts_done,
-        "new_due": item.due_at or item.row["due_at"],
-        "new_sent": item.sent_at,
-        "new_attempts": item.attempts,
+        "id": item.row["id"],
+        "status": str(item.status),
+        "detail": item.detail[:500] or None,
+        "provider_id": item.provider_id or item.row["provider_id"],
+        "parts_done": item.parts_done,
+        "due_at": item.due_at or item.row["due_at"],
+        "sent_at": item.sent_at,
+        "attempts": item.attempts,
     }
 
 
@@ -250,25 +250,38 @@ def _record(item: Done, now: datetime) -> dict[str, Any]:
     }
 
 
-_LOCK = (
+_LOCK = Query(
     select(conversation.c.id)
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
     .with_for_update()
 )
-_OUTCOME = (
-    update(outbox)
-    .where(outbox.c.id == bindparam("row"))
-    .values(
-        status=bindparam("new_status"),
-        detail=bindparam("new_detail"),
-        provider_id=bindparam("new_provider"),
-        parts_done=bindparam("new_parts"),
-        due_at=bindparam("new_due"),
-        sent_at=bindparam("new_sent"),
-        attempts=bindparam("new_attempts"),
-        claimed_at=None,
+_BEHIND = (
+    select(outbox.c.conversation_id)
+    .where(
+        among(outbox.c.conversation_id, "ids"),
+        UNSENT,
+        outbox.c.status == str(SendStatus.PENDING),
+        outbox.c.due_at <= bindparam("now", type_=Moment()),
     )
+    .distinct()
+)
+_DONE = Together(
+    bulk_update(
+        outbox,
+        ["id"],
+        "status",
+        "detail",
+        "provider_id",
+        "parts_done",
+        "due_at",
+        "sent_at",
+        "attempts",
+        also=lambda row: {"claimed_at": null()},
+    ),
+    bulk_insert(timer, "conversation_id", "person_id", "followup_id", "kind", "serial", "due_at"),
+    bulk_update(followup, ["id"], "delivered_at", where=[followup.c.delivered_at.is_(None)]),
+    then=_BEHIND,
 )
 _NEXT_FEED = (
     update(conversation)
@@ -278,16 +291,6 @@ _NEXT_FEED = (
 )
 _PLACE = (
     update(message).where(message.c.outbox_id == bindparam("row")).values(feed=bindparam("place"))
-)
-_FIRST_DELIVERED = (
-    update(followup)
-    .where(followup.c.id == bindparam("row"), followup.c.delivered_at.is_(None))
-    .values(delivered_at=bindparam("now"))
-)
-_LAST_OUT = (
-    update(conversation)
-    .where(conversation.c.id == bindparam("row"))
-    .values(last_out_at=bindparam("now"))
 )
 _UNREACHABLE = (
     update(followup)

@@ -79,6 +79,10 @@ class Conversation:
     replied: bool  # the person answered something already
     rows: list[InboxRow]
     recent: list[RecentText] = field(default_factory=list)
+    to: str = ""  # the address itself, as the platform names it
+    zone: str = "UTC"
+    last_in_at: datetime | None = None
+    first_delivered_at: datetime | None = None  # of the follow-up
 
     @property
     def token_scope(self) -> str:
@@ -118,6 +122,8 @@ class Plan:
     pieces: dict[str, str] = field(default_factory=dict)  # earlier texts that proved to be secret
     replied: bool = False  # the person did something
     epoch_before: int = 0
+    waits: bool = False  # the conversation has texts that have not been sent yet
+    sends_now: bool = False  # this process sends the texts as soon as they are committed
 
 
 ContextFor = Callable[[Conversation, Mode], Context]

@@ -9,7 +9,7 @@ take the same conversation write it once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,22 +17,34 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Integer, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
-from bot.pipeline.flow import Author, Control, InboxKind
+from bot.pipeline.claims import Outlet
+from bot.pipeline.flow import Author, Cause, Control, InboxKind
 from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
 from bot.pipeline.secrets import RECENT, RecentText
 from bot.pipeline.writes import write_plans
 from bot.scripts import learn_versions
 from bot.services import Services
-from bot.store.columns import Ciphertext
+from bot.store.columns import Ciphertext, Moment
+from bot.store.direct import Query
 from bot.store.ids import new_id
-from bot.store.statements import among
-from bot.store.tables import case, conversation, followup, inbox, message, person
+from bot.store.statements import among, next_numbers
+from bot.store.tables import (
+    UNSENT,
+    address,
+    case,
+    conversation,
+    followup,
+    inbox,
+    message,
+    outbox,
+    person,
+)
 from bot.store.vault import PersonKey
 from dialogs.context import Context, Mode, Person
 from dialogs.script import HandoffReason
@@ -47,8 +59,11 @@ ROWS_A_TURN = 20  # inbox rows of one conversation in one turn; the rest waits f
 RECEPTION = "reception"  # the script for somebody who has no follow-up
 
 
-async def run_turns(services: Services, conversation_ids: Collection[str]) -> list[str]:
-    """Process what waits for these conversations; returns those that still have work.
+async def run_turns(
+    services: Services, conversation_ids: Collection[str], outlet: Outlet | None = None
+) -> list[str]:
+    """Process what waits for these conversations; returns those that still have work. What they
+    answer goes to the `outlet`, where it is given and has room, else it waits for any sender.
 
     A batch that fails is tried again one by one. What breaks is parked with its error and a
     colleague takes over; what comes after it goes on. Raises where the database is away: then
@@ -57,15 +72,15 @@ async def run_turns(services: Services, conversation_ids: Collection[str]) -> li
     ids = sorted(set(conversation_ids))[:BATCH]
     try:
         with metrics.turn_batch():
-            return await _run(services, ids, ROWS_A_TURN)
+            return await _run(services, ids, ROWS_A_TURN, outlet)
     except Exception as error:
         if len(ids) > 1:
             log.warning("batch_not_written", conversations=len(ids), error=type(error).__name__)
         elif _passes(error) is not Passing.AGAIN:
-            return await _run_alone(services, ids[0])
+            return await _run_alone(services, ids[0], outlet)
     again: list[str] = []
     for item in ids:
-        again += await _run_alone(services, item)
+        again += await _run_alone(services, item, outlet)
     return again
 
 
@@ -93,11 +108,11 @@ def _passes(error: BaseException) -> Passing:
     return Passing.NEVER
 
 
-async def _run_alone(services: Services, conversation_id: str) -> list[str]:
+async def _run_alone(services: Services, conversation_id: str, outlet: Outlet | None) -> list[str]:
     """One conversation, then its rows one by one, so that only the row that breaks is parked."""
     for rows in (ROWS_A_TURN, 1):
         try:
-            return await _run(services, [conversation_id], rows)
+            return await _run(services, [conversation_id], rows, outlet)
         except Exception as error:
             match _passes(error):
                 case Passing.AGAIN:
@@ -110,7 +125,7 @@ async def _run_alone(services: Services, conversation_id: str) -> list[str]:
     return [conversation_id]
 
 
-async def _run(services: Services, ids: list[str], rows: int) -> list[str]:
+async def _run(services: Services, ids: list[str], rows: int, outlet: Outlet | None) -> list[str]:
     """One batch: read, compute, write. `rows` of each conversation, at most."""
     now = services.clock.now()
     loaded = await _load(services, ids, now, rows)
@@ -118,7 +133,7 @@ async def _run(services: Services, ids: list[str], rows: int) -> list[str]:
     plans = [
         plan_turn(item, now, contexts, services.vault.read_token) for item in loaded.conversations
     ]
-    stale = await _commit(services, plans, loaded.keys, now) if plans else []
+    stale = await _commit(services, plans, loaded.keys, now, outlet) if plans else []
     more = [item.id for item in loaded.conversations if len(item.rows) == rows]
     return sorted({*stale, *more})
 
@@ -154,16 +169,15 @@ class _Contexts:
 
 async def _load(services: Services, ids: list[str], now: datetime, most: int) -> _Loaded:
     async with services.db.read() as conn:
-        rows = (await conn.execute(_CONVERSATIONS, {"ids": ids})).mappings().all()
-        waiting = (await conn.execute(_WAITING, {"ids": ids, "most": most})).mappings().all()
+        waiting = await _WAITING.rows(conn, {"ids": ids, "most": most})
         by_conversation: dict[str, list[Any]] = defaultdict(list)
         for row in waiting:
-            by_conversation[row["conversation_id"]].append(row)
-        busy = [row for row in rows if by_conversation[row["id"]]]
+            by_conversation[row["id"]].append(row)
+        busy = [by_conversation[key][0] for key in sorted(by_conversation)]
         keys = await services.vault.keys(conn, {row["person_id"] for row in busy})
         erased = [row["id"] for row in busy if row["person_id"] not in keys]
         busy = [row for row in busy if row["person_id"] in keys]
-        wrote = [row["conversation_id"] for row in waiting if row["kind"] in _WORDS]
+        wrote = [row["id"] for row in waiting if row["kind"] in _WORDS]
         recent = await _recent(conn, keys, wrote, now) if wrote else {}
         if any(not _script_known(services, row) for row in busy):
             await learn_versions(services.scripts, conn)
@@ -197,7 +211,7 @@ def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> C
     owner = row["person_id"]
     rows = [
         InboxRow(
-            item["id"],
+            item["inbox_id"],
             InboxKind(item["kind"]),
             orjson.loads(keys[owner].open(item["payload"])),
             item["received_at"],
@@ -231,6 +245,10 @@ def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> C
         started=row["started_at"] is not None,
         replied=row["replied_at"] is not None,
         rows=rows,
+        to=keys[owner].open(row["address_value"]),
+        zone=row["zone"],
+        last_in_at=row["last_in_at"],
+        first_delivered_at=row["delivered_at"],
     )
 
 
@@ -249,31 +267,58 @@ async def _recent(
     """What these people wrote in the last minutes, oldest first."""
     found: dict[str, list[RecentText]] = defaultdict(list)
     parameters = {"ids": ids, "since": now - RECENT}
-    for row in (await conn.execute(_RECENT, parameters)).mappings():
+    for row in await _RECENT.rows(conn, parameters):
         if row["person_id"] in keys and row["body"]:
             body = orjson.loads(keys[row["person_id"]].open(row["body"]))
             found[row["conversation_id"]].append(RecentText(row["id"], body))
     return found
 
 
-async def _commit(services: Services, plans: list[Plan], keys: Keys, now: datetime) -> list[str]:
+async def _commit(
+    services: Services,
+    plans: list[Plan],
+    keys: Keys,
+    now: datetime,
+    outlet: Outlet | None = None,
+) -> list[str]:
     """Write the plans whose conversation nobody changed meanwhile; returns the others' ids."""
     async with services.db.write() as conn:
         ids = [plan.conversation.id for plan in plans]
-        held = {row.id: row for row in await conn.execute(_LOCK, {"ids": ids})}
+        held, numbers = await _hold(conn, ids, sum(len(plan.outbound) for plan in plans))
         fresh = []
         for plan in plans:
             row = held.get(plan.conversation.id)
-            if row is not None and row.revision == plan.conversation.revision:
+            if row is not None and row["revision"] == plan.conversation.revision:
                 # Senders count the feed on without a new revision.
-                plan.conversation.feed = row.feed
+                plan.conversation.feed = row["feed"]
+                plan.waits = row["waits"]
+                plan.sends_now = (
+                    outlet is not None
+                    and not plan.waits
+                    and outlet.has_room(plan.conversation.account)
+                    and all(out.cause is Cause.REPLY for out in plan.outbound)
+                )
                 fresh.append(plan)
-        sends = await write_plans(conn, services, fresh, keys, now)
+        texts = await write_plans(conn, services, fresh, keys, now, numbers)
+    if outlet is not None and texts.claimed:
+        outlet.take(texts.claimed)
     written = {plan.conversation.id for plan in fresh}
     metrics.TURNS.inc(len(written))
     metrics.PARKED.inc(sum(len(plan.failed) for plan in fresh))
-    await services.after_turns(sorted(written), sends)
+    await services.after_turns(sorted(written), texts.waiting)
     return [item for item in ids if item not in written and item in held]
+
+
+async def _hold(
+    conn: AsyncConnection, ids: list[str], texts: int
+) -> tuple[dict[str, Mapping[str, Any]], Sequence[int]]:
+    """Lock these conversations, in order; also that many new ids of the outbox."""
+    rows = await _HOLD.rows(conn, {"ids": ids, "texts": texts})
+    if conn.dialect.name == "postgresql":
+        numbers = sorted(rows[0]["numbers"] or ()) if rows else []
+    else:
+        numbers = await next_numbers(conn, outbox, texts)
+    return {row["id"]: row for row in rows}, numbers
 
 
 async def _park(services: Services, conversation_id: str, why: str) -> None:
@@ -333,8 +378,23 @@ async def _park_unread(services: Services, conversation_id: str, why: str, now: 
     await services.told([conversation_id])
 
 
-_CONVERSATIONS = (
+_WORDS = (str(InboxKind.TEXT), str(InboxKind.EDIT), str(InboxKind.MEDIA))
+_PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=inbox.c.id)
+_FIRST = (
+    select(inbox.c.id, _PLACE.label("place"))
+    .where(
+        among(inbox.c.conversation_id, "ids"),
+        inbox.c.processed_at.is_(None),
+    )
+    .subquery()
+)
+# A row of the inbox with all that its turn needs; mostly a conversation has one.
+_WAITING = Query(
     select(
+        inbox.c.id.label("inbox_id"),
+        inbox.c.kind,
+        inbox.c.payload,
+        inbox.c.received_at,
         conversation.c.id,
         conversation.c.person_id,
         conversation.c.address_id,
@@ -356,50 +416,44 @@ _CONVERSATIONS = (
         followup.c.version,
         followup.c.started_at,
         followup.c.replied_at,
-    )
-    .join(person, person.c.id == conversation.c.person_id)
-    .outerjoin(followup, followup.c.id == conversation.c.followup_id)
-    .where(among(conversation.c.id, "ids"))
-    .order_by(conversation.c.id)
-)
-
-_WORDS = (str(InboxKind.TEXT), str(InboxKind.EDIT), str(InboxKind.MEDIA))
-_PLACE = func.row_number().over(partition_by=inbox.c.conversation_id, order_by=inbox.c.id)
-_FIRST = (
-    select(inbox.c.id, _PLACE.label("place"))
-    .where(
-        among(inbox.c.conversation_id, "ids"),
-        inbox.c.processed_at.is_(None),
-    )
-    .subquery()
-)
-_WAITING = (
-    select(
-        inbox.c.id,
-        inbox.c.conversation_id,
-        inbox.c.kind,
-        inbox.c.payload,
-        inbox.c.received_at,
+        followup.c.delivered_at,
+        address.c.value.label("address_value"),
+        address.c.last_in_at,
     )
     .join(_FIRST, _FIRST.c.id == inbox.c.id)
-    .where(_FIRST.c.place <= bindparam("most"))
+    .join(conversation, conversation.c.id == inbox.c.conversation_id)
+    .join(address, address.c.id == conversation.c.address_id)
+    .join(person, person.c.id == conversation.c.person_id)
+    .outerjoin(followup, followup.c.id == conversation.c.followup_id)
+    .where(_FIRST.c.place <= bindparam("most", type_=Integer()))
     .order_by(inbox.c.id)
 )
 
-_RECENT = (
+_RECENT = Query(
     select(message.c.id, message.c.conversation_id, message.c.person_id, message.c.body)
     .where(
         among(message.c.conversation_id, "ids"),
         message.c.author == str(Author.PERSON),
-        message.c.kind.in_(_WORDS),
-        message.c.at > bindparam("since"),
+        or_(*(message.c.kind == kind for kind in _WORDS)),
+        message.c.at > bindparam("since", type_=Moment()),
     )
     .order_by(message.c.id)
 )
 
-_LOCK = (
-    select(conversation.c.id, conversation.c.revision, conversation.c.feed)
+# What waits to be sent is read as it was when the statement began: whoever writes such rows while
+# it waits for the lock either raises the revision or only makes them fewer.
+_HELD = (
+    select(
+        conversation.c.id,
+        conversation.c.revision,
+        conversation.c.feed,
+        exists().where(outbox.c.conversation_id == conversation.c.id, UNSENT).label("waits"),
+    )
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
-    .with_for_update()
+    .with_for_update(of=conversation)
 )
+_NUMBERS = select(
+    func.array_agg(func.nextval(func.pg_get_serial_sequence("outbox", "id")))
+).select_from(func.generate_series(1, bindparam("texts", type_=Integer())).alias())
+_HOLD = Query(_HELD.add_columns(_NUMBERS.scalar_subquery().label("numbers")), sqlite=_HELD)

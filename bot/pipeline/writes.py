@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +11,18 @@ import orjson
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pipeline.collect import Batch, collect
-from bot.pipeline.flow import Author, Cause, Flow, SendStatus
+from bot.pipeline.answers import NEW_ANSWERS
+from bot.pipeline.claims import Due
+from bot.pipeline.collect import FOLLOWUP_CHANGES, Batch, Text, collect
+from bot.pipeline.flow import Author, Cause, SendStatus
 from bot.pipeline.plan import Plan
 from bot.pipeline.secrets import RECENT, without_pieces
 from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
-from bot.store.statements import among, insert_new, next_numbers
+from bot.store.direct import Query, Together, bulk_insert, bulk_update
+from bot.store.statements import among, insert_new
 from bot.store.tables import (
+    UNSENT,
     answer_use,
     case,
     consent,
@@ -33,8 +38,17 @@ from bot.store.tables import (
     timer,
 )
 from bot.store.vault import PersonKey
+from channels.message import Address
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What a batch of turns says: `claimed` by this process, `waiting` in these conversations."""
+
+    claimed: list[Due]
+    waiting: list[str]
 
 
 async def write_plans(
@@ -43,52 +57,78 @@ async def write_plans(
     plans: list[Plan],
     keys: Mapping[str, PersonKey],
     now: datetime,
-) -> list[str]:
-    """Write everything; returns the conversations that have something to send."""
+    numbers: Sequence[int],
+) -> Texts:
+    """Write everything; returns what there is to send now. `numbers`: new ids of the outbox, rising,
+    enough for every text."""
     batch = Batch(services, keys, now)
     for plan in plans:
         collect(batch, plan)
-    await _write_inbox(conn, batch)
-    await _write_records(conn, batch)
-    await _write_spread(conn, batch)
-    await _write_people(conn, batch)
-    await _write_messages(conn, batch)
-    if batch.conversations:
-        await conn.execute(_UPDATE_CONVERSATION, batch.conversations)
-    return [row["conversation_id"] for row, _ in batch.outbound]
+    lines = [{**line, "outbox_id": None} for line in batch.inbound]
+    for number, text in zip(numbers, batch.outbound, strict=False):
+        text.row["id"] = text.line["outbox_id"] = number
+        lines.append(text.line)
+    await _write_rare(conn, batch)
+    await _TURN.run(
+        conn,
+        [{"id": row, "processed_at": now, "payload": Ciphertext()} for row in batch.processed],
+        batch.conversations,
+        [text.row for text in batch.outbound],
+        lines,
+        batch.records,
+        batch.timers,
+        batch.uses,
+        list(batch.followups.values()),
+        batch.answers.new,
+    )
+    if batch.helped:
+        await conn.execute(_HELPED, batch.helped)
+    return Texts(
+        [_due(batch, text) for text in batch.outbound if text.plan.sends_now],
+        [text.plan.conversation.id for text in batch.outbound if not text.plan.sends_now],
+    )
 
 
-async def _write_inbox(conn: AsyncConnection, batch: Batch) -> None:
-    """Mark the rows as processed. Their bodies go: the transcript has them, without secrets."""
-    if batch.processed:
-        await conn.execute(_PROCESSED, {"rows": batch.processed, "now": batch.now})
+def _due(batch: Batch, text: Text) -> Due:
+    """The row as a sender that claims it finds it."""
+    item, row = text.plan.conversation, text.row
+    facts = {
+        "attempts": 0,
+        "provider_id": None,
+        "detail": None,
+        "address_id": item.address_id,
+        "last_in_at": item.last_in_at,
+        "control": str(item.control),
+        "current_epoch": item.epoch,
+        "zone": item.zone,
+        "opted_out_at": batch.now if item.opted_out else None,
+        "erased_at": None,
+        "script": item.script.script,
+        "first_delivered_at": item.first_delivered_at,
+    }
+    return Due({**row, **facts}, text.body, Address(item.account, item.to), batch.now)
+
+
+async def _write_rare(conn: AsyncConnection, batch: Batch) -> None:
+    """What most batches have nothing of. It comes first: what was corrected was there before, what
+    waited for the send window or a cap is decided before the answer goes out."""
     if batch.failed:
         await conn.execute(_PARK, [{**row, "now": batch.now} for row in batch.failed])
-
-
-async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
-    for table, rows in (
-        (record, batch.records),
-        (answer_use, batch.uses),
-        (gap, batch.gaps),
-        (case, batch.cases),
-        (timer, batch.timers),
-        (consent, batch.consents),
-    ):
+    for table, rows in ((gap, batch.gaps), (case, batch.cases), (consent, batch.consents)):
         if rows:
             await conn.execute(insert(table), rows)
-    for statement, rows in (
-        (_HELPED, batch.helped),
-        (_STARTED, batch.started),
-        (_REPLIED, batch.replied),
-        (_ENDED, batch.ended),
-    ):
-        if rows:
-            await conn.execute(statement, rows)
-    await batch.answers.write(conn)
+    await batch.answers.change(conn)
     offers = [row for row in batch.offers if row["followup_id"]]
     if offers:
         await conn.execute(insert_new(conn, offer), offers)
+    await _write_spread(conn, batch)
+    await _write_people(conn, batch)
+    if batch.rewritten:
+        await conn.execute(_REWRITE, batch.rewritten)
+    if batch.restamped:
+        await conn.execute(_RESTAMP, batch.restamped)
+    if batch.woken:
+        await _NOW_DUE.run(conn, {"woken": batch.woken, "now": batch.now})
 
 
 async def _write_spread(conn: AsyncConnection, batch: Batch) -> None:
@@ -128,35 +168,51 @@ async def _write_people(conn: AsyncConnection, batch: Batch) -> None:
         )
 
 
-async def _write_messages(conn: AsyncConnection, batch: Batch) -> None:
-    if batch.rewritten:
-        await conn.execute(_REWRITE, batch.rewritten)
-    if batch.restamped:
-        await conn.execute(_RESTAMP, batch.restamped)
-    # What waited for the send window or a cap is decided now, before the answer goes out.
-    if batch.woken:
-        await conn.execute(_NOW_DUE, {"woken": batch.woken, "now": batch.now})
-    lines = batch.inbound
-    if batch.outbound:
-        numbers = await next_numbers(conn, outbox, len(batch.outbound))
-        rows = [{**row, "id": n} for n, (row, _) in zip(numbers, batch.outbound, strict=True)]
-        await conn.execute(insert(outbox), rows)
-        lines += [
-            {**line, "outbox_id": n} for n, (_, line) in zip(numbers, batch.outbound, strict=True)
-        ]
-    if lines:
-        await conn.execute(insert(message), lines)
-
-
-_PROCESSED = (
-    update(inbox)
-    .where(among(inbox.c.id, "rows"))
-    .values(processed_at=bindparam("now", type_=Moment()), payload=Ciphertext())
+_RECORDS = bulk_insert(record, "conversation_id", "followup_id", "kind", "actor", "data", "at")
+_TIMERS = bulk_insert(
+    timer, "conversation_id", "person_id", "followup_id", "kind", "serial", "due_at"
 )
-_NOW_DUE = (
+_USES = bulk_insert(
+    answer_use, "conversation_id", "article", "version", "locale", "score", "rank", "at"
+)
+_OUTBOX = bulk_insert(
+    outbox,
+    "id",
+    "conversation_id",
+    "person_id",
+    "followup_id",
+    "account",
+    "author",
+    "cause",
+    "control_epoch",
+    "payload",
+    "on_delivered",
+    "due_at",
+    "status",
+    "claimed_at",
+    "attempts",
+    "parts_done",
+    "created_at",
+)
+_MESSAGES = bulk_insert(
+    message,
+    "conversation_id",
+    "person_id",
+    "followup_id",
+    "author",
+    "kind",
+    "body",
+    "outbox_id",
+    "feed",
+    "at",
+)
+# Their bodies go: the transcript has them, without secrets.
+_PROCESSED = bulk_update(inbox, ["id"], "processed_at", "payload")
+_NOW_DUE = Query(
     update(outbox)
     .where(
         among(outbox.c.conversation_id, "woken"),
+        UNSENT,
         outbox.c.cause == str(Cause.PROACTIVE),
         outbox.c.status == str(SendStatus.PENDING),
     )
@@ -167,47 +223,44 @@ _PARK = (
     .where(inbox.c.id == bindparam("row"))
     .values(processed_at=bindparam("now"), error=bindparam("why"), payload=bindparam("kept"))
 )
-_UPDATE_CONVERSATION = (
-    update(conversation)
-    .where(conversation.c.id == bindparam("row"))
-    .values(
-        state=bindparam("new_state"),
-        control=bindparam("new_control"),
-        control_epoch=bindparam("new_epoch"),
-        revision=bindparam("new_revision"),
-        feed=bindparam("new_feed"),
-        locale=bindparam("new_locale"),
-        last_in_at=func.coalesce(bindparam("in_at"), conversation.c.last_in_at),
-    )
+_UPDATE_CONVERSATION = bulk_update(
+    conversation,
+    ["id"],
+    "state",
+    "control",
+    "control_epoch",
+    "revision",
+    "feed",
+    "locale",
+    given=["last_in_at", "last_out_at"],
+    also=lambda row: {
+        name: func.coalesce(row[name], conversation.c[name])
+        for name in ("last_in_at", "last_out_at")
+    },
 )
 _HELPED = (
     update(answer_use)
     .where(answer_use.c.conversation_id == bindparam("c"), answer_use.c.article == bindparam("a"))
     .values(helpful=bindparam("yes"))
 )
-_STARTED = (
-    update(followup)
-    .where(followup.c.id == bindparam("row"))
-    .values(
-        flow=str(Flow.IN_SCRIPT),
-        started_at=bindparam("now"),
-        account=bindparam("acc"),
-        locale=bindparam("loc"),
-    )
+_FOLLOWUPS = bulk_update(
+    followup,
+    ["id"],
+    given=FOLLOWUP_CHANGES,
+    also=lambda row: {
+        name: func.coalesce(row[name], followup.c[name]) for name in FOLLOWUP_CHANGES
+    },
 )
-_REPLIED = (
-    update(followup)
-    .where(followup.c.id == bindparam("row"), followup.c.replied_at.is_(None))
-    .values(replied_at=bindparam("now"))
-)
-_ENDED = (
-    update(followup)
-    .where(followup.c.id == bindparam("row"))
-    .values(
-        flow=bindparam("new_flow"),
-        outcome=bindparam("new_outcome"),
-        ended_at=bindparam("now"),
-    )
+_TURN = Together(
+    _PROCESSED,
+    _UPDATE_CONVERSATION,
+    _OUTBOX,
+    _MESSAGES,
+    _RECORDS,
+    _TIMERS,
+    _USES,
+    _FOLLOWUPS,
+    NEW_ANSWERS,
 )
 _OPTED = (
     update(person).where(person.c.id == bindparam("row")).values(opted_out_at=bindparam("out_at"))

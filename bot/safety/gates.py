@@ -102,9 +102,7 @@ def _may_start(facts: SendFacts, limits: Limits) -> Verdict | None:
 
 def next_opening(now: datetime, limits: Limits) -> datetime:
     """`now` if the send window is open, else the aware moment when it opens next."""
-    opens = now.replace(
-        hour=limits.opens.hour, minute=limits.opens.minute, second=0, microsecond=0, fold=0
-    )
+    opens = now.replace(hour=limits.opens.hour, minute=limits.opens.minute, second=0, microsecond=0)
     if now.timetz().replace(tzinfo=None) < limits.opens:
         return opens
     if now.timetz().replace(tzinfo=None) < limits.closes:

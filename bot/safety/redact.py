@@ -83,7 +83,8 @@ def redact(text: str, context: RedactionContext | None = None) -> Redaction:
 def _read_once(text: str, known: list[Finding], context: RedactionContext) -> list[Finding]:
     """Findings besides the known ones, as if these already were markers."""
     gone = [(f.start, f.end) for f in known]
-    gone += [match.span() for match in MARKERS.finditer(text)]
+    if "[" in text or "［" in text:  # every marker begins so
+        gone += [match.span() for match in MARKERS.finditer(text)]
     blanked, cuts = _blank(text, sorted(gone)) if gone else (text, None)
     normal = normalise(blanked)
     spans = (

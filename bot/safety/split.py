@@ -10,7 +10,10 @@ from bot.safety.detectors.base import SecretKind
 from bot.safety.detectors.card import is_card_number
 from bot.safety.detectors.identity import is_resident_id
 from bot.safety.detectors.normalise import Normalised, normalise
-from bot.safety.detectors.password import follows_password_question
+from bot.safety.detectors.password import (
+    follows_password_question,
+    may_follow_password_question,
+)
 from bot.safety.detectors.seed_phrase import (
     ALWAYS,
     CONTEXT,
@@ -54,10 +57,20 @@ class SplitFinding:
     parts: tuple[SplitPart, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class _Message:
-    index: int
-    normal: Normalised
+    """A text, rewritten when the first finder reads it: most of them stop at the newest one."""
+
+    __slots__ = ("_normal", "_written", "index")
+
+    def __init__(self, index: int, written: str) -> None:
+        self.index, self._written = index, written
+        self._normal: Normalised | None = None
+
+    @property
+    def normal(self) -> Normalised:
+        if self._normal is None:
+            self._normal = normalise(self._written)
+        return self._normal
 
     def part(self, start: int, end: int) -> SplitPart:
         return SplitPart(self.index, *self.normal.original_span(start, end))
@@ -73,7 +86,7 @@ def find_split(recent: tuple[str, ...], text: str) -> tuple[SplitFinding, ...]:
         return ()
     first = max(0, len(recent) - _LONGEST)
     texts = [*recent[first:], text]
-    messages = [_Message(first + i, normalise(one)) for i, one in enumerate(texts)]
+    messages = [_Message(first + i, one) for i, one in enumerate(texts)]
     found: list[SplitFinding] = []
     for finder in (_numbers, _words, _hanzi, _hex, _announced, _continued):
         found.extend(finder(messages))
@@ -89,12 +102,12 @@ def _numbers(messages: list[_Message]) -> Iterator[SplitFinding]:
         view = message.normal.digits
         match = _NUMBER_MESSAGE.fullmatch(view) if len(view) <= 48 else None
         if match is None:
-            if _is_rest_of_id(digits) and _is_code(message.normal):
+            if digits and _is_rest_of_id(digits) and _is_code(message.normal):
                 best = SplitFinding(SecretKind.IDENTITY, tuple(parts))
             if not parts or any(c.isdigit() for c in view):
                 break
             continue
-        digits = re.sub(r"[ \-]", "", match.group(1)) + digits
+        digits = match.group(1).replace(" ", "").replace("-", "") + digits
         end = match.start(1) + len(match.group(1).rstrip(" -"))
         parts.insert(0, message.part(match.start(1), end))
         if len(digits) > 19 or len(parts) > _NUMBERS_MAX:
@@ -113,7 +126,7 @@ def _is_code(normal: Normalised) -> bool:
     """Whether a message was nothing but six digits, which looked like a one-time code."""
     sign = _last_marker(normal)
     return KIND_OF_MARKER.get(sign) is SecretKind.ONE_TIME_CODE and (
-        normal.text.strip() == normalise(sign).text
+        normal.text.strip() == _SHAPES[sign]
     )
 
 
@@ -128,15 +141,25 @@ def _words(messages: list[_Message]) -> Iterator[SplitFinding]:
     parts: list[SplitPart] = []
     count = 0
     for message in reversed(messages):
+        if not _all_known(message.normal.words, known):
+            break
         tokens = [t for t in _WORD.finditer(message.normal.words) if t.group() not in _FILLER]
         if not tokens and parts and len(message.normal.words) <= 8:
             continue
-        if not tokens or len(tokens) > 24 or any(t.group() not in known for t in tokens):
+        if not tokens or len(tokens) > 24:
             break
         parts.insert(0, message.part(tokens[0].start(), tokens[-1].end()))
         count += len(tokens)
     if len(parts) >= 2 and count >= _least(messages):
         yield SplitFinding(SecretKind.SEED_PHRASE, tuple(parts))
+
+
+def _all_known(words: str, known: frozenset[str]) -> bool:
+    for match in _WORD.finditer(words):
+        word = match.group()
+        if word not in known and word not in _FILLER:
+            return False
+    return True
 
 
 def _hanzi(messages: list[_Message]) -> Iterator[SplitFinding]:
@@ -175,6 +198,8 @@ def _hex(messages: list[_Message]) -> Iterator[SplitFinding]:
 def _announced(messages: list[_Message]) -> Iterator[SplitFinding]:
     """ "My password is" and then one word."""
     previous, last = messages[-2], messages[-1]
+    if not may_follow_password_question(last.normal.words):
+        return
     span = follows_password_question(previous.normal.words, last.normal.words)
     if span is not None:
         yield SplitFinding(SecretKind.PASSWORD, (last.part(*span),))
@@ -182,9 +207,8 @@ def _announced(messages: list[_Message]) -> Iterator[SplitFinding]:
 
 def _continued(messages: list[_Message]) -> Iterator[SplitFinding]:
     """Word 13 and later of a phrase whose first words were scrubbed already."""
-    earlier = [message.normal for message in messages[-4:-1]]
-    scrubbed = [KIND_OF_MARKER.get(_last_marker(n)) is SecretKind.SEED_PHRASE for n in earlier]
-    if len(earlier) < 3 or not all(scrubbed):
+    earlier = messages[-4:-1]
+    if len(earlier) < 3 or not all(_ends_scrubbed(message.normal) for message in earlier):
         return
     last = messages[-1]
     words = last.normal.words
@@ -198,13 +222,21 @@ def _continued(messages: list[_Message]) -> Iterator[SplitFinding]:
         yield SplitFinding(SecretKind.SEED_PHRASE, (part,))
 
 
+def _ends_scrubbed(normal: Normalised) -> bool:
+    return KIND_OF_MARKER.get(_last_marker(normal)) is SecretKind.SEED_PHRASE
+
+
+# Each marker as normalising leaves it: that changes its brackets.
+_SHAPES = {shape: normalise(shape).text for shape in KIND_OF_MARKER}
+_LAST_SIGNS = tuple({shape[-1] for shape in _SHAPES.values()})
+
+
 def _last_marker(normal: Normalised) -> str:
-    """The marker a message ends with, in the form it was written; normalising changed its brackets."""
+    """The marker a message ends with, in the form it was written; "" if it ends with none."""
     text = normal.text.strip()
-    for shape in KIND_OF_MARKER:
-        if text.endswith(normalise(shape).text):
-            return shape
-    return ""
+    if not text.endswith(_LAST_SIGNS):
+        return ""
+    return next((shape for shape, plain in _SHAPES.items() if text.endswith(plain)), "")
 
 
 def _least(messages: list[_Message]) -> int:

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.pipeline.flow import Control
 from bot.safety.redact import redact
 from bot.store.columns import Sealed
+from bot.store.direct import Query, bulk_insert
 from bot.store.ids import new_id
-from bot.store.statements import chunks, execute_many, insert_new
+from bot.store.statements import among, chunks, execute_many, insert_new
 from bot.store.tables import (
     address,
     address_alias,
@@ -118,6 +119,22 @@ async def resolve_addresses(
     ]
 
 
+async def known_addresses(
+    conn: AsyncConnection, vault: Vault, senders: Sequence[Sender]
+) -> list[Resolved] | None:
+    """The conversation of each sender, in the order given, where all of them and all their aliases
+    have one; else None. One statement that reads."""
+    marks = [_marks(vault, sender.address) for sender in senders]
+    known = await _find(conn, {mark for own in marks for mark in own})
+    found = []
+    for own in marks:
+        each = known.get(own[0])
+        if each is None or each.conversation_id is None or any(mark not in known for mark in own):
+            return None
+        found.append(Resolved(each.address_id, each.person_id, each.conversation_id, created=False))
+    return found
+
+
 def _first(known: Mapping[Mark, _Found], own: Sequence[Mark]) -> _Found | None:
     return next((known[mark] for mark in own if mark in known), None)
 
@@ -156,26 +173,16 @@ def _marks(vault: Vault, where: Address) -> list[Mark]:
 async def _find(conn: AsyncConnection, marks: set[Mark]) -> dict[Mark, _Found]:
     found: dict[Mark, _Found] = {}
     for part in chunks(sorted(marks)):
-        # A hash covers its account too, so that the pairs need not be compared as pairs.
-        rows = await conn.execute(
-            select(
-                address_alias.c.account,
-                address_alias.c.value_hash,
-                address.c.id,
-                address.c.person_id,
-                conversation.c.id,
-                person.c.locale,
+        accounts = list({account for account, _ in part})
+        values = {"accounts": accounts, "marks": [mark for _, mark in part]}
+        for row in await _FIND.rows(conn, values):
+            found[row["account"], row["value_hash"]] = _Found(
+                row["address_id"],
+                row["person_id"],
+                row["account"],
+                row["conversation_id"],
+                row["locale"],
             )
-            .join(address, address.c.id == address_alias.c.address_id)
-            .join(person, person.c.id == address.c.person_id)
-            .outerjoin(conversation, conversation.c.address_id == address.c.id)
-            .where(
-                address_alias.c.account.in_({account for account, _ in part}),
-                address_alias.c.value_hash.in_([mark for _, mark in part]),
-            )
-        )
-        for account, mark, address_id, person_id, talk, locale in rows:
-            found[account, mark] = _Found(address_id, person_id, account, talk, locale)
     return found
 
 
@@ -244,13 +251,8 @@ async def _applicants(
     """The keys of those who were not erased; locked, so that nobody is erased meanwhile."""
     if not person_ids:
         return {}
-    rows = await conn.execute(
-        select(person.c.id)
-        .where(person.c.id.in_(person_ids), person.c.erased_at.is_(None))
-        .order_by(person.c.id)
-        .with_for_update()
-    )
-    return await vault.keys(conn, list(rows.scalars()))
+    rows = await _APPLICANTS.rows(conn, {"people": person_ids})
+    return await vault.keys(conn, [row["id"] for row in rows])
 
 
 async def _claim(
@@ -260,8 +262,8 @@ async def _claim(
     # Every process fills both tables in one order, so that two of them cannot deadlock.
     addresses.sort(key=lambda row: (row["account"], row["value_hash"]))
     aliases.sort(key=lambda row: (row["account"], row["value_hash"]))
-    inserted = await conn.execute(insert_new(conn, address).returning(address.c.id), addresses)
-    ours = set(inserted.scalars())
+    inserted = await _NEW_ADDRESSES.rows(conn, addresses)
+    ours = {row["id"] for row in inserted}
     if len(ours) < len(addresses):
         # Every address has its own value among its aliases; make sure of it for what we met.
         theirs = select(address.c.account, address.c.value_hash, address.c.id).where(
@@ -273,10 +275,7 @@ async def _claim(
         await conn.execute(insert_new(conn, address_alias).from_select(names, theirs))
     offered = [row for row in aliases if row["address_id"] in ours]
     if offered:
-        taken = await conn.execute(
-            insert_new(conn, address_alias).returning(address_alias.c.value_hash), offered
-        )
-        got = set(taken.scalars())
+        got = {row["value_hash"] for row in await _NEW_ALIASES.rows(conn, offered)}
         ours -= {row["address_id"] for row in offered if row["value_hash"] not in got}
     return ours
 
@@ -321,20 +320,21 @@ async def _conversations(
             "control": Control.BOT.value,
             "control_epoch": 0,
             "revision": 0,
+            "feed": 0,
             "locale": found[address_id].locale,
             "created_at": now,
         }
         for address_id in lacking
     ]
-    new = insert_new(conn, conversation).returning(conversation.c.address_id, conversation.c.id)
-    talks.update({row.address_id: row.id for row in await conn.execute(new, rows)})
+    made = await _NEW_CONVERSATIONS.rows(conn, rows)
+    talks.update({row["address_id"]: row["id"] for row in made})
     if others := [address_id for address_id in lacking if address_id not in talks]:
-        made = await conn.execute(
+        theirs = await conn.execute(
             select(conversation.c.address_id, conversation.c.id).where(
                 conversation.c.address_id.in_(others)
             )
         )
-        talks.update({row.address_id: row.id for row in made})
+        talks.update({row.address_id: row.id for row in theirs})
     return talks
 
 
@@ -426,3 +426,64 @@ async def _reseal(
         *(table.c[name] == bindparam(f"key_{name}") for name in primary)
     )
     await execute_many(conn, statement, changes)
+
+
+# A hash covers its account too, so that the pairs need not be compared as pairs.
+_FOUND = (
+    select(
+        address_alias.c.account,
+        address_alias.c.value_hash,
+        address.c.id.label("address_id"),
+        address.c.person_id,
+        conversation.c.id.label("conversation_id"),
+        person.c.locale,
+    )
+    .join(address, address.c.id == address_alias.c.address_id)
+    .join(person, person.c.id == address.c.person_id)
+    .outerjoin(conversation, conversation.c.address_id == address.c.id)
+    .where(among(address_alias.c.account, "accounts"))
+)
+_FIND = Query(
+    _FOUND.where(among(address_alias.c.value_hash, "marks")),
+    sqlite=_FOUND.where(address_alias.c.value_hash.in_(bindparam("marks", expanding=True))),
+)
+_APPLICANTS = Query(
+    select(person.c.id)
+    .where(among(person.c.id, "people"), person.c.erased_at.is_(None))
+    .order_by(person.c.id)
+    .with_for_update()
+)
+_NEW_ADDRESSES = bulk_insert(
+    address,
+    "id",
+    "person_id",
+    "account",
+    "value",
+    "value_hash",
+    "name",
+    "bound_at",
+    finish=lambda new: new.on_conflict_do_nothing().returning(address.c.id),
+)
+_NEW_ALIASES = bulk_insert(
+    address_alias,
+    "account",
+    "value_hash",
+    "address_id",
+    finish=lambda new: new.on_conflict_do_nothing().returning(address_alias.c.value_hash),
+)
+_NEW_CONVERSATIONS = bulk_insert(
+    conversation,
+    "id",
+    "person_id",
+    "address_id",
+    "account",
+    "control",
+    "control_epoch",
+    "revision",
+    "feed",
+    "locale",
+    "created_at",
+    finish=lambda new: new.on_conflict_do_nothing().returning(
+        conversation.c.address_id, conversation.c.id
+    ),
+)

@@ -13,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.store.direct import driver_of, run_on_driver
+
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -92,10 +94,21 @@ class Database:
         On SQLite the writers of this process queue here, those of others in the database.
         """
         if self._one_writer is None:
-            async with self._writer.begin() as conn:
+            async with self._writer.connect() as conn, _transaction(conn):
                 yield conn
         else:
             async with self._one_writer, self._writer.begin() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def write_once(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement that writes, after any that read: on PostgreSQL it is a transaction by
+        itself, which spares BEGIN and COMMIT. On SQLite the same as `write`."""
+        if self._one_writer is None:
+            async with self._writer.connect() as conn:
+                yield conn
+        else:
+            async with self.write() as conn:
                 yield conn
 
     @asynccontextmanager
@@ -167,7 +180,9 @@ def _parse(url: str) -> URL:
 
 
 def _postgresql_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:
-    """Readers need no BEGIN and ROLLBACK around their statements: two round trips less a read."""
+    """Readers need no BEGIN and ROLLBACK around their statements: two round trips less a read.
+    Writers' transactions are begun on the driver, for SQLAlchemy's statements and direct ones alike.
+    """
 
     pool = {
         "pool_size": (pool_size + 1) // 2,
@@ -176,7 +191,7 @@ def _postgresql_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEng
     }
     only_read = {"default_transaction_read_only": "on"}
     readers = _postgresql_engine(url, only_read, "AUTOCOMMIT", **pool)
-    return readers, _postgresql_engine(url, {}, "READ COMMITTED", **pool)
+    return readers, _postgresql_engine(url, {}, "AUTOCOMMIT", **pool)
 
 
 def _postgresql_engine(
@@ -189,6 +204,28 @@ def _postgresql_engine(
         connect_args={"timeout": _CONNECT_S, "server_settings": settings},
         **pool,
     )
+
+
+@asynccontextmanager
+async def _transaction(conn: AsyncConnection) -> AsyncIterator[None]:
+    """BEGIN and COMMIT of PostgreSQL. Where the rollback fails too, the connection leaves the pool:
+    the server ends its transaction."""
+    driver = driver_of(conn)
+    await run_on_driver(conn, driver.execute("BEGIN ISOLATION LEVEL READ COMMITTED"))
+    try:
+        yield
+        await run_on_driver(conn, driver.execute("COMMIT"))
+    except BaseException:
+        try:
+            if not driver.is_closed():
+                await driver.execute("ROLLBACK")
+        except BaseException:
+            driver.terminate()
+            raise
+        finally:
+            if driver.is_closed() and not conn.invalidated:
+                await conn.invalidate()
+        raise
 
 
 def _sqlite_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEngine]:

@@ -23,6 +23,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.columns import Ciphertext
+from bot.store.direct import Query
 from bot.store.keys import KEY_BYTES, Keys, KeysError, fingerprint, read_keys
 from bot.store.statements import among, chunks, execute_many
 from bot.store.tables import person_key, vault_key
@@ -130,10 +131,10 @@ class Vault:
             else:
                 wanted.append(person_id)
         for part in chunks(wanted):
-            rows = await conn.execute(_KEYS, {"people": part})
-            for person_id, wrapped, master in rows:
-                key = PersonKey(person_id, self.unwrap(person_id, wrapped, master))
-                found[person_id] = key
+            for row in await _KEYS.rows(conn, {"people": part}):
+                person_id = row["person_id"]
+                secret = self.unwrap(person_id, row["wrapped"], row["master"])
+                found[person_id] = key = PersonKey(person_id, secret)
                 self._remember(key)
         return found
 
@@ -226,7 +227,9 @@ class Vault:
         self._lookup = keys.lookup
         self._fingerprint = fingerprint(keys.lookup)
         self._hash_key = self.derive("lookup hash")
-        self._token_cipher = _one_block(self.derive("option token"))
+        cipher = _one_block(self.derive("option token"))
+        # In this mode a whole block comes out at once and nothing of it stays behind for the next.
+        self._token_seal, self._token_open = cipher.encryptor(), cipher.decryptor()
 
     def fingerprints(self) -> dict[str, bytes]:
         """By id in vault_key: the lookup key's and the master keys'."""
@@ -252,7 +255,7 @@ class Vault:
         if not (0 <= serial < 1 << 16 and 0 <= index < 1 << 8):
             raise ValueError("a serial is at most 65535 and an index at most 255")
         plain = _conversation_mark(conversation_id) + struct.pack(">HB5x", serial, index)
-        block = self._token_cipher.encryptor().update(plain)
+        block = self._token_seal.update(plain)
         return base64.urlsafe_b64encode(block)[:22].decode()
 
     def read_token(self, conversation_id: str, token: str) -> tuple[int, int] | None:
@@ -263,7 +266,7 @@ class Vault:
             return None
         if len(token) != 22 or len(block) != 16:
             return None
-        plain = self._token_cipher.decryptor().update(block)
+        plain = self._token_open.update(block)
         mark = _conversation_mark(conversation_id)
         if not hmac.compare_digest(plain[:8] + plain[11:], mark + bytes(5)):
             return None
@@ -271,8 +274,10 @@ class Vault:
         return serial, index
 
 
-_KEYS = select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
-    among(person_key.c.person_id, "people")
+_KEYS = Query(
+    select(person_key.c.person_id, person_key.c.wrapped, person_key.c.master).where(
+        among(person_key.c.person_id, "people")
+    )
 )
 
 

@@ -25,6 +25,8 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
 ]
+# For platforms, which show nothing to anybody.
+PLATFORM_HEADERS = [*_HEADERS, (b"content-security-policy", CSP.encode())]
 # Answered without a session of ours: platforms sign, the widget and the API bring their own token.
 OPEN_ORIGIN = ("/hooks/", "/w/v1/", "/api/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

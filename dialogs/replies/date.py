@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
+from dialogs.local_time import is_after, moments_at
 from dialogs.replies.base import Problem, ReadContext, Reading, decided
 from dialogs.replies.moments import (
     DATE,
@@ -224,8 +225,8 @@ def _resolve(reply: Reply, draft: _Draft, now: datetime) -> list[LocalMoment]:
 def _is_past(moment: LocalMoment, now: datetime) -> bool:
     if moment.time is None:
         return moment.date < now.date()
-    local = now.replace(second=0, microsecond=0, tzinfo=None)
-    return datetime.combine(moment.date, moment.time) < local
+    _, last = moments_at(moment.date, moment.time, now.tzinfo)
+    return is_after(now.replace(second=0, microsecond=0), last)
 
 
 def _standing(reply: Reply, drafts: list[_Draft]) -> tuple[list[_Draft], list[Span]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum, auto
 
+from dialogs.local_time import later_by
 from dialogs.replies.numerals import find_numbers
 from dialogs.replies.wording import Span
 
@@ -388,7 +389,7 @@ def _from_span(match: re.Match[str], now: datetime) -> datetime | None:
         minutes = 0
     else:
         return None
-    return (now + timedelta(minutes=minutes)).replace(second=0, microsecond=0)
+    return later_by(now, timedelta(minutes=minutes)).replace(second=0, microsecond=0)
 
 
 def _past_or_to(hour: int, said: str | None, direction: str | None) -> tuple[int, int]:

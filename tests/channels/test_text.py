@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.message import TextUnit
-from channels.text import clean, fold, measure, split, truncate
+from channels.text import _fold_any, _fold_even, clean, fold, measure, split, truncate
 
 ANY_TEXT = st.text(max_size=120) | st.text(
     alphabet="ab 你好，。！？\n.https:/👍🏽👨\u200d👩e\u0301\ufe0f", max_size=120
@@ -23,6 +23,25 @@ ANY_TEXT = st.text(max_size=120) | st.text(
 )  # fmt: skip
 def test_looks_are_folded_away(text: str, folded: str) -> None:
     assert fold(text).text == folded
+
+
+# What most messages are made of, with all that could break the short way of folding them.
+_USUAL = st.text(
+    st.sampled_from("aZ5 ,`?~手续费㐀鿿，。！？“’—（）Ａｚ５～　…\n\t\u200d\ufe0f\u20e3́👍🏽한ﾞ")
+)
+
+
+@given(_USUAL)
+def test_the_short_way_of_folding_gives_what_the_long_one_gives(text: str) -> None:
+    short = _fold_even(text)
+    assert short is None or short == _fold_any(text)
+
+
+def test_every_letter_of_the_short_way_is_folded_like_by_the_long_one() -> None:
+    letters = [chr(code) for code in range(0x30000) if not 0xD800 <= code < 0xE000]
+    even = [(letter, _fold_even(letter)) for letter in letters]
+    assert sum(short is not None for _, short in even) > 27_000
+    assert all(short in (None, _fold_any(letter)) for letter, short in even)
 
 
 def test_each_folded_part_leads_back_to_what_was_typed() -> None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from dialogs.intent_grammar import RuleIndex, RuleSet
+from dialogs.intent_text import Speller, fold, spaced_clauses, unspaced_clauses
 from dialogs.intents import Intent, IntentDetector
-from dialogs.lexicons import INTENTS, LexiconError, bundled_lexicons, parse_lexicon
+from dialogs.lexicons import (
+    INTENTS,
+    SECTIONS,
+    Lexicon,
+    LexiconError,
+    bundled_lexicons,
+    parse_lexicon,
+)
 
 HEAD = "locale: en\ngroups:\n  person: human|agent\nintents:\n  human:\n    always: |\n"
 
@@ -48,6 +59,43 @@ def test_a_lexicon_of_ones_own_is_enough() -> None:
     (only,) = detector.detect("Talk to human!", "en")
     assert (only.intent, only.evidence) == (Intent.HUMAN, "Talk to human")
     assert detector.detect("don't talk to human", "en") == ()
+
+
+def test_the_index_leaves_out_no_rule_that_matches() -> None:
+    """Every rule of every set is tried on every line; the index must name each that matches."""
+    for lexicon in bundled_lexicons():
+        lines = [
+            *lexicon.neutral,
+            *(e for rules in lexicon.intents.values() for e in rules.examples),
+        ]
+        mend = Speller((), frozenset()).mend
+        matched = 0
+        for line in (*lines, *map(" ".join, pairwise(lines))):
+            folded = fold(line)
+            clauses = (
+                spaced_clauses(folded, len(line), mend)
+                if lexicon.spaced
+                else unspaced_clauses(folded, len(line))
+            )
+            for clause in clauses:
+                for index, sets in _indexed(lexicon):
+                    chosen = index.choose(clause.heads)
+                    for rules in sets:
+                        found = {
+                            i for i, r in enumerate(rules.rules) if r.regex.search(clause.form)
+                        }
+                        assert found <= set(chosen.get(rules, ())), clause.form
+                        matched += len(found)
+        assert matched > 2_000
+
+
+def _indexed(lexicon: Lexicon) -> list[tuple[RuleIndex, list[RuleSet]]]:
+    own = list(lexicon.intents.values())
+    parts = [getattr(rules, name) for rules in own for name in SECTIONS if name != "whole"]
+    return [
+        (lexicon.in_clause, [*parts, *lexicon.common.values()]),
+        (lexicon.as_whole, [rules.whole for rules in own]),
+    ]
 
 
 def test_both_languages_have_rules_for_every_intent_and_examples_for_the_model() -> None:

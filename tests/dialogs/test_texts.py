@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from dialogs.texts import (
     TextError,
+    _fill,
+    compile_text,
     phrase,
     phrase_locales,
     phrases,
@@ -37,6 +39,43 @@ VALUES = {"brand": "B", "person": {"name": "Emma", "city": None}, "fees": {"card
 )
 def test_a_text_is_filled(template: str, text: str) -> None:
     assert render_text(template, VALUES) == text
+
+
+_VALUE = st.one_of(
+    st.text(max_size=8),
+    st.integers(),
+    st.booleans(),
+    st.none(),
+    st.floats(),
+    st.lists(st.integers()),
+)
+_PIECE = st.sampled_from(
+    ["{{a}}", "{{ b }}", "{{a.b}}", "{{a.first}}", "{{first}}", "{{ true }}", "{{b.size}}", "{{a.b.c}}",
+     "{{-a-}}", "{{a|upcase}}", "{{a[0]}}", "{% if b %}", "{% endif %}", "{{", "}}", "{", "%", " ", "x", "您"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(_PIECE, max_size=5).map("".join),
+    st.dictionaries(
+        st.sampled_from(["a", "b", "first", "true"]),
+        st.one_of(_VALUE, st.dictionaries(st.sampled_from(["b", "first", "size"]), _VALUE)),
+    ),
+)
+def test_a_text_with_names_alone_is_filled_as_liquid_does(
+    template: str, values: dict[str, object]
+) -> None:
+    filled = _fill(template, values)
+    if filled is not None:
+        compiled = compile_text(template)
+        assert filled == (template if compiled is None else compiled.render(**values))
+
+
+def test_the_usual_phrases_are_filled_without_liquid() -> None:
+    assert _fill(phrases("en")["progress"], {"at": 1, "of": 4}) == "1/4 · "
+    assert _fill("Hi {{person.name}}, this is {{ brand }}.", VALUES) == "Hi Emma, this is B."
+    assert _fill("{{person.city}}", VALUES) is None
+    assert _fill("{{brand | upcase}}", VALUES) is None
 
 
 @pytest.mark.parametrize(

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
+from typing import Self
 
-from bot.pipeline.bus import Topic
+from bot.pipeline.bus import WORK, BusHealth, Topic
+from bot.pipeline.bus.waiting import Waiting
 
 
 class LocalBus:
     """Hints inside one process. An id that already waits is not queued twice."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Topic, dict[str, None]] = {topic: {} for topic in Topic}
-        self._ready: dict[Topic, asyncio.Event] = {topic: asyncio.Event() for topic in Topic}
+        self._waiting = {topic: Waiting() for topic in WORK}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
 
     async def publish(self, topic: Topic, conversation_ids: Collection[str]) -> None:
-        self.publish_nowait(topic, conversation_ids)
-
-    def publish_nowait(self, topic: Topic, conversation_ids: Collection[str]) -> None:
         if topic is Topic.LIVE:
             return  # the pages of this process were told directly; there is no other process
-        self._waiting[topic].update(dict.fromkeys(conversation_ids))
-        if conversation_ids:
-            self._ready[topic].set()
+        self._waiting[topic].add(conversation_ids)
 
     async def take(self, topic: Topic, limit: int) -> list[str]:
-        waiting = self._waiting[topic]
-        while not waiting:
-            self._ready[topic].clear()
-            await self._ready[topic].wait()
-        taken = list(waiting)[:limit]
-        for key in taken:
-            del waiting[key]
-        return taken
+        return await self._waiting[topic].take(limit)
+
+    def health(self) -> BusHealth:
+        return BusHealth(True, {topic: len(ids) for topic, ids in self._waiting.items()})

@@ -28,6 +28,10 @@ _SSN = re.compile(r"(?<![0-9-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![0
 _KR = re.compile(r"(?<![0-9])\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}(?![0-9])")
 _MRZ = re.compile(r"(?<![A-Z0-9<])[A-Z0-9<]{28,46}(?![A-Z0-9<])")
 
+# Digits without which no pattern of `_by_checksum`, and none of `_by_word`, can match.
+_CHECKED_DIGITS = re.compile(r"\d{6}|\d-\d{2}-\d")
+_FOUR_DIGITS = re.compile(r"\d{4}")
+
 _TW_LETTERS = "abcdefghjklmnpqrstuvxywzio"  # A is 10, B is 11 … O is 35
 _SG_CHECK = {"st": "jzihgfedcba", "fg": "xwutrqpnmlk", "m": "xwutrqpnjlk"}
 
@@ -56,11 +60,14 @@ def find_identity(normal: Normalised) -> Iterator[Finding]:
     yield from _mainland(normal, normal.text)
     if normal.digits is not normal.text:
         yield from _mainland(normal, normal.digits)
-    yield from _by_checksum(normal.words)
-    yield from _by_word(normal.words)
-    for match in _MRZ.finditer(normal.text):
-        if "<<" in match.group() and any(c.isalpha() for c in match.group()):
-            yield Finding(SecretKind.PASSPORT, *match.span())
+    if _CHECKED_DIGITS.search(normal.words) is not None:
+        yield from _by_checksum(normal.words)
+    if _FOUR_DIGITS.search(normal.words) is not None:
+        yield from _by_word(normal.words)
+    if "<<" in normal.text:
+        for match in _MRZ.finditer(normal.text):
+            if "<<" in match.group() and any(c.isalpha() for c in match.group()):
+                yield Finding(SecretKind.PASSPORT, *match.span())
 
 
 def is_resident_id(number: str) -> bool:

@@ -55,18 +55,26 @@ _WRAPPED = re.compile(
 )
 
 
-class _CharTable(dict[str, str]):
-    """NFKC of single characters, with every decimal digit of any script as an ASCII digit."""
+class _CharTable(dict[int, str]):
+    """NFKC of single characters, with every decimal digit of any script as an ASCII digit. `uneven`
+    are those met so far that become several characters or none."""
 
-    def __missing__(self, char: str) -> str:
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
         if char in _INVISIBLE:
             plain = ""
         elif (digit := unicodedata.decimal(char, None)) is not None:
             plain = str(digit)
         else:
             plain = unicodedata.normalize("NFKC", char)
+        if len(plain) != 1:
+            self.uneven.add(char)
         if len(self) < 20_000:
-            self[char] = plain
+            self[code] = plain
         return plain
 
 
@@ -103,11 +111,10 @@ def normalise(text: str) -> Normalised:
 def _normalise(text: str) -> Normalised:
     if text.isascii():
         return Normalised(text, text.lower(), text, None)
-    pieces = [_PLAIN[char] for char in text]
-    plain = "".join(pieces)
+    plain = text.translate(_PLAIN)
     origin: list[int] | None = None
-    if len(plain) != len(text) or "" in pieces:
-        origin = [i for i, piece in enumerate(pieces) for _ in piece]
+    if not _PLAIN.uneven.isdisjoint(text):
+        origin = [i for i, char in enumerate(text) for _ in _PLAIN[ord(char)]]
     return Normalised(plain, fold(plain), to_digits(plain), origin)
 
 

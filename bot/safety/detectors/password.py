@@ -29,6 +29,8 @@ _EN = re.compile(
     re.A,
 )
 _BARE_NOUN = re.compile(rf"(?:{_NOUN_ZH}|{_NOUN_EN})\s*(?:是|为|is|was|=|:|,|：|，)?\s*\Z", re.A)
+_LINKED = re.compile(r"(?:是|为|is|was|=|:)\s*\Z")
+_BLANK = re.compile(r"\s")
 _DIGIT_GROUPS = re.compile(r"\d+(?:[ -]\d{1,4}){1,5}(?![\w])")
 _UNIT = re.compile(
     r"\s?(?:位|个|次|遍|天|分钟|小时|秒|条|元|块|月|年|日|digits?|times?|days?|minutes?|mins?|hours?|characters?|letters?|chars?|attempts?|tries|st|nd|rd|th|%)(?![a-z0-9])"
@@ -75,13 +77,18 @@ def find_passwords(normal: Normalised) -> Iterator[Finding]:
                     yield Finding(SecretKind.PASSWORD, *span)
 
 
+def may_follow_password_question(words: str) -> bool:
+    """Whether `words` are one plain word, which is all that can answer "my password is"."""
+    stripped = words.strip()
+    return bool(stripped) and stripped.isascii() and _BLANK.search(stripped) is None
+
+
 def follows_password_question(previous: str, words: str) -> tuple[int, int] | None:
     """The span of `words` if it is one word and `previous` ended with "my password is"."""
-    match = _BARE_NOUN.search(previous)
-    stripped = words.strip()
-    if match is None or not stripped or re.search(r"\s", stripped) or not stripped.isascii():
+    if not may_follow_password_question(words) or _BARE_NOUN.search(previous) is None:
         return None
-    linked = re.search(r"(?:是|为|is|was|=|:)\s*\Z", previous) is not None
+    stripped = words.strip()
+    linked = _LINKED.search(previous) is not None
     core = stripped.strip(_TRAILING)
     if len(core) < 3 or core in _TALK or not (linked or _looks_random(core)):
         return None

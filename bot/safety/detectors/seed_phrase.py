@@ -63,16 +63,21 @@ def find_seed_phrases(normal: Normalised, question: str = "") -> Iterator[Findin
     words = normal.words
     if len(words) < ALWAYS:
         return
-    talked = CONTEXT.search(words) is not None or CONTEXT.search(question) is not None
-    yield from _english(words, talked=talked)
+    yield from _english(words, question)
     if not words.isascii():
-        yield from _chinese(normal, talked=talked)
+        yield from _chinese(normal, talked=_talks(words, question))
 
 
-def _english(words: str, *, talked: bool) -> Iterator[Finding]:
+def _talks(words: str, question: str) -> bool:
+    """Whether the text or the question that waits speaks of a recovery phrase."""
+    return CONTEXT.search(words) is not None or CONTEXT.search(question) is not None
+
+
+def _english(words: str, question: str) -> Iterator[Finding]:
     known = english_words()
     marks = [word in known for word in _WORD.findall(words)]
     if sum(marks) >= WITH_CONTEXT:  # most messages end here
+        talked = _talks(words, question)
         least = WITH_CONTEXT if talked else ALWAYS
         tokens = list(_WORD.finditer(words))
         yield from _runs(words, tokens, marks, least)

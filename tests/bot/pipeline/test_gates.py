@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,3 +77,10 @@ def test_each_gate_says_its_word(facts: SendFacts, kind: VerdictKind, reason: st
 def test_the_window_opens_at_nine_and_closes_at_eight(now: str, opens: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=SHANGHAI)
     assert next_opening(moment, Limits()) == datetime.fromisoformat(opens).replace(tzinfo=SHANGHAI)
+
+
+def test_an_hour_that_comes_twice_opens_no_window_in_the_past() -> None:
+    """At 01:10 for the second time, half past one is to come, not fifty minutes ago."""
+    again = datetime(2027, 10, 31, 1, 10, tzinfo=UTC).astimezone(ZoneInfo("Europe/London"))
+    opens = next_opening(again, Limits(opens=time(1, 30)))
+    assert opens.astimezone(UTC) == datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
