@@ -234,7 +234,7 @@ def heads_of(words: Sequence[str], *, spaced: bool) -> frozenset[str]:
     """What rules are looked up by: the words (characters) of a form in their order, each two that
     stand together, and how each longer word begins."""
     if not spaced:
-        return frozenset([*words, *(a + b for a, b in pairwise(words))])
-    pairs = (f"{a} {b}" for a, b in pairwise(words))
-    prefixes = (f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX)
+        return frozenset([*words, *[a + b for a, b in pairwise(words)]])
+    pairs = [f"{a} {b}" for a, b in pairwise(words)]
+    prefixes = [f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX]
     return frozenset([*words, *pairs, *prefixes])
