@@ -129,7 +129,7 @@ class Grammar:
             raise GrammarError(f"a name stands twice in {pattern!r}: remember each thing once")
         expression = "".join(self._element(element, pattern) for element in elements)
         needed = [self._first_heads(element, pattern) for element in elements]
-        return Rule(pattern, expression, tuple(sorted({n for n in needed if n}, key=len)))
+        return Rule(pattern, expression, tuple(dict.fromkeys(need for need in needed if need)))
 
     def _element(self, element: str, pattern: str) -> str:
         if element == "^":
