@@ -77,6 +77,7 @@ _ACK = Children(
 
 INGRESS_WAITING = _gauge("ingress_waiting", "Rows that wait for a commit")
 BUS_WAITING = _gauge("bus_waiting", "Conversations whose wake-up waits in this process", "topic")
+BUS_UNSENT = _gauge("bus_unsent", "Wake-ups that other processes are still to be told")
 LIVE_STREAMS = _gauge("live_streams", "Open live streams of pages and widgets")
 DATABASE_UP = _gauge("database_up", "1 if the database answered in time, else 0")
 BUS_UP = _gauge("bus_up", "1 if the wake-ups are connected, else 0")

@@ -114,6 +114,7 @@ class Probes:
         metrics.LIVE_STREAMS.set(self._services.live.streams)
         bus = self._services.bus.health()
         metrics.BUS_UP.set(bus.connected)
+        metrics.BUS_UNSENT.set(bus.unsent)
         metrics.BUS_DROPPED.set(bus.dropped)
         for topic, waiting in bus.waiting.items():
             metrics.BUS_WAITING.labels(str(topic)).set(waiting)

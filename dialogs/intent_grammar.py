@@ -129,7 +129,7 @@ class Grammar:
             raise GrammarError(f"a name stands twice in {pattern!r}: remember each thing once")
         expression = "".join(self._element(element, pattern) for element in elements)
         needed = [self._first_heads(element, pattern) for element in elements]
-        return Rule(pattern, expression, tuple(sorted({n for n in needed if n}, key=len)))
+        return Rule(pattern, expression, tuple(dict.fromkeys(need for need in needed if need)))
 
     def _element(self, element: str, pattern: str) -> str:
         if element == "^":
@@ -234,7 +234,7 @@ def heads_of(words: Sequence[str], *, spaced: bool) -> frozenset[str]:
     """What rules are looked up by: the words (characters) of a form in their order, each two that
     stand together, and how each longer word begins."""
     if not spaced:
-        return frozenset([*words, *(a + b for a, b in pairwise(words))])
-    pairs = (f"{a} {b}" for a, b in pairwise(words))
-    prefixes = (f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX)
+        return frozenset([*words, *[a + b for a, b in pairwise(words)]])
+    pairs = [f"{a} {b}" for a, b in pairwise(words)]
+    prefixes = [f"{word[:PREFIX]}*" for word in words if len(word) >= PREFIX]
     return frozenset([*words, *pairs, *prefixes])

@@ -49,7 +49,7 @@ class View:
 
     def __init__(self, lexicon: Lexicon, clauses: tuple[Clause, ...]) -> None:
         self.lexicon, self.clauses = lexicon, clauses
-        self.heads = _together(clauses, spaced=lexicon.spaced)
+        self.whole = lexicon.as_whole.choose(_together(clauses, spaced=lexicon.spaced))
         self._chosen = {c.begin: lexicon.in_clause.choose(c.heads) for c in clauses}
 
     def chosen(self, clause: Clause) -> Chosen:
@@ -92,19 +92,18 @@ def by_rules(view: View) -> Iterator[Hit]:
     question = view.common("question")
     asks = [c.asked or view.first(question, c) is not None for c in view.clauses]
     signs = {rules for clause in view.clauses for rules in view.chosen(clause)}
-    whole = view.lexicon.as_whole.choose(view.heads)
     for name, rules in view.lexicon.intents.items():
-        if rules.whole not in whole and signs.isdisjoint(rules.signs):
+        if rules.whole not in view.whole and signs.isdisjoint(rules.signs):
             continue
         intent = _INTENTS[name]
         if intent is Intent.STOP:
-            if rules.whole in whole:
-                yield from _opt_out(rules, view, whole[rules.whole])
+            if rules.whole in view.whole:
+                yield from _opt_out(rules, view)
             continue
         found = list(_by_clause(intent, rules, view, asks))
         yield from found
-        if not found and rules.whole in whole:
-            yield from _by_whole(intent, rules.whole, view, whole[rules.whole])
+        if not found and rules.whole in view.whole:
+            yield from _by_whole(intent, rules.whole, view)
 
 
 def _by_clause(intent: Intent, rules: IntentRules, view: View, asks: list[bool]) -> Iterator[Hit]:
@@ -133,21 +132,21 @@ def _fullest(
     return max(found or [match], key=lambda m: sum(bool(v) for v in m.groupdict().values()))
 
 
-def _opt_out(rules: IntentRules, view: View, numbers: Sequence[int]) -> Iterator[Hit]:
+def _opt_out(rules: IntentRules, view: View) -> Iterator[Hit]:
     """A sentence that revokes counts beside other sentences ("Stop texting me. I told you.")."""
     for clause in view.clauses:
-        if not clause.asked and _first_whole(rules.whole, numbers, clause.form, view):
+        if not clause.asked and _first_whole(rules.whole, clause.form, view):
             span = (clause.begin, clause.end)
             yield Hit(Intent.STOP, _WHOLE, span, span, view.lexicon)
 
 
-def _by_whole(intent: Intent, rules: RuleSet, view: View, numbers: Sequence[int]) -> Iterator[Hit]:
+def _by_whole(intent: Intent, rules: RuleSet, view: View) -> Iterator[Hit]:
     clauses = view.clauses
     if not clauses or clauses[-1].end - clauses[0].begin > _WHOLE_LIMIT:
         return
     form = "".join(clause.form.rstrip() for clause in clauses)
     form += " " if view.lexicon.spaced else ""
-    match = _first_whole(rules, numbers, form, view)
+    match = _first_whole(rules, form, view)
     if match is not None:
         whole = (clauses[0].begin, clauses[-1].end)
         named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v)
@@ -165,10 +164,9 @@ def _hit(
     return Hit(intent, score, span, whole, lexicon, named, spans)
 
 
-def _first_whole(
-    rules: RuleSet, numbers: Sequence[int], form: str, view: View
-) -> re.Match[str] | None:
-    """The match of a whole form by one of these rules, with its courtesies or without."""
+def _first_whole(rules: RuleSet, form: str, view: View) -> re.Match[str] | None:
+    """The match of the form of a clause or of the whole, with its courtesies or without."""
+    numbers = view.whole.get(rules, ())
     for one in dict.fromkeys((form, _without_courtesy(form, view))):
         if len(one) <= _WHOLE_LIMIT and (match := rules.first(one, numbers)):
             return match
@@ -181,7 +179,7 @@ def _without_courtesy(form: str, view: View) -> str:
         return form
     body, end = form.rstrip(), " " if view.lexicon.spaced else ""
     rules = view.common("polite").rules
-    shrunk = any(view.common("polite") in view.chosen(clause) for clause in view.clauses)
+    shrunk = view.common("polite") in view.whole
     while shrunk:
         shrunk = False
         for rule in rules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -50,19 +50,16 @@ def _inside(token: str) -> list[str]:
     return found
 
 
-def _features(tokens: Sequence[str]) -> set[str]:
-    """Words, pairs and triples of words (characters, in Chinese), and n-grams inside Latin words."""
-    found = {f"w{token}" for token in tokens}
-    found.update([f"p{a} {b}" for a, b in pairwise(tokens)])
-    found.update([f"t{a} {b} {c}" for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False)])
-    for token in tokens:
-        if len(token) > 3:
-            found.update(_inside(token))
+def _groups(tokens: Sequence[str]) -> list[str]:
+    """Pairs and triples of words (characters, in Chinese)."""
+    found = [f"p{a} {b}" for a, b in pairwise(tokens)]
+    found += [f"t{a} {b} {c}" for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False)]
     return found
 
 
 def _pieces(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The same features with the token that each comes from, as often as they occur."""
+    """All features with the token that each comes from, as often as they occur: words, pairs and
+    triples of them, n-grams inside Latin words."""
     for i, token in enumerate(tokens):
         yield f"w{token}", token
         if i + 1 < len(tokens):
@@ -90,12 +87,15 @@ class IntentModel:
         self.labels = (*sorted(examples), NEUTRAL)
         lines = [(line, i) for i, label in enumerate(self.labels[:-1]) for line in examples[label]]
         lines += [(line, len(self.labels) - 1) for group in neutral for line in group]
-        features = [_features(_tokens(line)) for line, _ in lines]
+        tokens = [_tokens(line) for line, _ in lines]
+        features = [{feature for feature, _ in _pieces(line)} for line in tokens]
         counts = Counter(feature for line in features for feature in line)
         # What stands in one line only teaches nothing. Slot 0 is for lines of nothing known.
         known = sorted(feature for feature, count in counts.items() if count > 1)
         self._slot_of = {feature: slot for slot, feature in enumerate(known, start=1)}
-        slots = [self._slots(line) for line in features]
+        self._of_word: dict[str, tuple[int, ...]] = {}
+        self._of_word = {word: self._word(word) for line in tokens for word in line}
+        slots = [self._slots(line) for line in tokens]
         owner = np.array([label for _, label in lines], dtype=np.int64)
         self._idf = self._rarity(slots)
         half = np.arange(len(lines)) % 2 == 0
@@ -115,9 +115,21 @@ class IntentModel:
         """The probability that a line is not neutral."""
         return float(1.0 - self._chances(slots)[-1])
 
-    def _slots(self, features: Set[str]) -> Ints:
-        known = sorted(map(self._slot_of.__getitem__, self._slot_of.keys() & features))
-        return np.array(known or [0], dtype=np.int64)
+    def _word(self, word: str) -> tuple[int, ...]:
+        """The slots of a word and of what is inside it. Those of the lines are kept, and no others:
+        what people write is not."""
+        kept = self._of_word.get(word)
+        if kept is not None:
+            return kept
+        slot_of = self._slot_of
+        return tuple([slot_of[f] for f in (f"w{word}", *_inside(word)) if f in slot_of])
+
+    def _slots(self, tokens: Sequence[str]) -> Ints:
+        slot_of = self._slot_of
+        known = {slot_of[group] for group in _groups(tokens) if group in slot_of}
+        for token in tokens:
+            known.update(self._word(token))
+        return np.array(sorted(known) or [0], dtype=np.int64)
 
     def _rarity(self, slots: list[Ints]) -> Floats:
         counts = np.bincount(np.concatenate(slots), minlength=len(self._slot_of) + 1)
@@ -166,7 +178,7 @@ class IntentModel:
         tokens = _tokens(text)
         if not tokens:
             return None
-        chances = self._chances(self._slots(_features(tokens)))
+        chances = self._chances(self._slots(tokens))
         if 1.0 - chances[-1] < self.threshold:
             return None
         best = int(chances[:-1].argmax())

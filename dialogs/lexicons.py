@@ -73,8 +73,10 @@ class Lexicon:
 
     @cached_property
     def as_whole(self) -> RuleIndex:
-        """Of all the rules that look at a whole message."""
-        return RuleIndex(dict.fromkeys(rules.whole for rules in self.intents.values()), self._usual)
+        """Of all the rules that look at a whole message, its courtesies included."""
+        own = [rules.whole for rules in self.intents.values()]
+        polite = [rules for name, rules in self.common.items() if name == "polite"]
+        return RuleIndex(dict.fromkeys((*own, *polite)), self._usual)
 
     @cached_property
     def _usual(self) -> Counter[str]:

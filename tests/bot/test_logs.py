@@ -22,7 +22,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 # What a call may name: ids, numbers, classes and places. A new name is a decision: add it here.
 FIELDS = {
     *("conversation", "conversations", "inbox", "outbox", "followup", "account", "bot"),
-    *("articles", "attempts", "again_in_s", "count", "seconds", "kinds"),
+    *("articles", "attempts", "again_in_s", "count", "dropped", "rows", "seconds", "kinds"),
     *("error", "exc_info", "mode", "outcome", "path", "reason", "task", "topic", "stream"),
 }
 # Words of a platform about our own account, and of the article check about our own articles.

@@ -54,6 +54,7 @@ async def test_a_database_that_was_not_migrated_or_is_newer_says_the_fix(databas
     await db.dispose()
 
 
+FIRST_RELEASE = 3  # the migrations that it ships; nobody has large tables before it
 WRITTEN_LATER = """
 from alembic import op
 import sqlalchemy as sa
@@ -159,17 +160,18 @@ def blocking(source: str) -> list[str]:
     """Statements of a later migration that stop a big table's writers for long on PostgreSQL."""
     tree = ast.parse(source)
     upgrade = next(n for n in ast.walk(tree) if getattr(n, "name", "") == "upgrade")
-    made = {call.args[0].value for call in _ops(upgrade, "create_table")}
+    made = {ast.unparse(call.args[0]) for call in _ops(upgrade, "create_table")}
     changes = [*_ops(upgrade, "create_index"), *_ops(upgrade, "drop_index")]
     online = {
-        call.args[0].value
+        ast.unparse(call.args[0])
         for call in changes
         if any(word.arg == "postgresql_concurrently" for word in call.keywords)
     }
     return [
-        f"line {call.lineno}: {call.args[0].value} without postgresql_concurrently"
+        f"line {call.lineno}: {ast.unparse(call.args[0])} without postgresql_concurrently"
         for call in changes
-        if call.args[0].value not in online and call.args[1].value not in made
+        if ast.unparse(call.args[0]) not in online
+        and not {ast.unparse(part) for part in call.args[1:]} & made
     ]
 
 
@@ -184,7 +186,7 @@ def _ops(tree: ast.AST, name: str) -> list[Any]:
 
 
 def test_later_migrations_build_their_indexes_online() -> None:
-    for path in sorted((MIGRATIONS / "versions").glob("0*.py"))[1:]:
+    for path in sorted((MIGRATIONS / "versions").glob("0*.py"))[FIRST_RELEASE:]:
         assert blocking(path.read_text("utf-8")) == [], path.name
     assert blocking(WRITTEN_LATER.format(number="2", before="1", body=ONLINE)) == []
     plain = '    op.create_index("ix_audit_at", "audit", ["at"])'

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 from starlette.requests import Request
 
+from bot import metrics
 from bot.settings import Settings
 from bot.web.probes import may_look
+from channels.base import Channel, Parsed, RawRequest, Verified
 from tests.bot.site import open_site
 
 PUBLIC = "bot.example.com"
@@ -79,3 +82,31 @@ async def test_probes_pass_the_check_of_the_host_and_nothing_else_does(tmp_path:
         alive = await http.get("/healthz", headers={"host": PUBLIC})
         assert await alive.json() == {"status": "alive"}
         assert alive.headers["cache-control"] == "no-store"
+
+
+class Platform:
+    """A channel whose platform always tells the truth, and nothing new."""
+
+    account = "probe:main"
+
+    def verify(self, request: RawRequest) -> Verified:
+        return Verified()
+
+    def parse(self, body: bytes) -> Parsed:
+        return Parsed()
+
+
+async def test_answers_to_platforms_are_counted_and_the_good_ones_timed(tmp_path: Path) -> None:
+    async with open_site(tmp_path, accounts=False) as site, site.browser() as http:
+        site.services.channels[Platform.account] = cast(Channel, Platform())
+        for path in ("probe", "probe", "webchat", "nobody"):
+            (await http.post(f"/hooks/{path}/main", data=b"{}")).release()
+    count = "huifang_webhooks_total"
+    assert metrics.value(count, account="probe:main", status="200") == 2
+    assert metrics.value("huifang_webhook_seconds_count", account="probe:main") == 2
+    assert metrics.value(count, account="webchat:main", status="404") >= 1
+    # What is no account of ours makes no label: names would come from outside.
+    assert (
+        metrics.REGISTRY.get_sample_value(count, {"account": "nobody:main", "status": "404"})
+        is None
+    )
