@@ -111,6 +111,8 @@ async def _write_records(conn: AsyncConnection, batch: Batch) -> None:
     await _STARTED.run(conn, batch.started)
     await _REPLIED.run(conn, batch.replied)
     await _ENDED.run(conn, batch.ended)
+    if batch.ended:  # its timers would each take a turn only to do nothing
+        await _OVER.run(conn, {"ids": [row["id"] for row in batch.ended]})
     if batch.helped:
         await conn.execute(_HELPED, batch.helped)
     await batch.answers.write(conn)
@@ -262,6 +264,7 @@ _STARTED = bulk_update(
 )
 _REPLIED = bulk_update(followup, ["id"], "replied_at", where=[followup.c.replied_at.is_(None)])
 _ENDED = bulk_update(followup, ["id"], "flow", "outcome", "ended_at")
+_OVER = Query(delete(timer).where(among(timer.c.followup_id, "ids")))
 _OPTED = (
     update(person).where(person.c.id == bindparam("row")).values(opted_out_at=bindparam("out_at"))
 )
