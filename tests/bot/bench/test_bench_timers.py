@@ -23,8 +23,8 @@ from tests.bot.pipeline.harness import NOON, open_world
 async def test_a_small_run_fires_everything_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CHATS", 30)
     figures = await bench_timers(None, Plan(timers=200, due=20, window_s=1, turns_per_s=10))
-    counts = {name: figures[name] for name in ("due", "fired", "lost", "twice", "silent")}
-    assert counts == {"due": 20, "fired": 20, "lost": 0, "twice": 0, "silent": 0}
+    counts = {name: figures[name] for name in ("due", "fired", "late", "lost", "twice", "silent")}
+    assert counts == {"due": 20, "fired": 20, "late": 0, "lost": 0, "twice": 0, "silent": 0}
     assert 0 <= figures["fired_p50_ms"] <= figures["fired_p99_ms"] <= figures["fired_max_ms"]
     assert figures["said_p50_ms"] > 0
     assert figures["load_p50_ms"] is not None
