@@ -30,6 +30,9 @@ log = structlog.get_logger()
 SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
+GATHER_S = float(
+    __import__("os").environ.get("G1", "0.004")
+)  # what waiting for more costs at most, and only after a batch of several
 STOP_S = 10.0  # a graceful stop drains within this
 SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
@@ -118,10 +121,14 @@ class Runtime:
         self._tasks.append(asyncio.create_task(forever(), name=name))
 
     async def _turns(self) -> None:
-        """Take hints as they come; while one batch commits, the next one gathers."""
-        bus = self.services.bus
+        """Take hints as they come; while one batch commits, the next one gathers. Where many write
+        at once a little waiting makes the batches larger, and everything cheaper."""
+        bus, many = self.services.bus, False
         while True:
+            if many:
+                await asyncio.sleep(GATHER_S)
             ids = await bus.take(Topic.TURNS, BATCH)
+            many = len(ids) > 1
             again = await run_turns(self.services, ids, self.delivery)
             if again:
                 await bus.publish(Topic.TURNS, again)

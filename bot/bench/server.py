@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 from fastapi import Response
 
+from bot import metrics
 from bot.app import create_app
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
@@ -43,9 +44,11 @@ async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) ->
         async with Runtime(services, web=web, worker=worker) as runtime:
             app = create_app(services, runtime)
 
-            @app.get("/bench/decisions")
+            @app.get("/bench/counts")
             async def read() -> Response:
-                return Response(orjson.dumps(decisions))
+                batches = metrics.value("huifang_turn_batch_seconds_count")
+                counts = [*decisions, metrics.value("huifang_turns_total"), batches]
+                return Response(orjson.dumps(counts))
 
             keep_what_is_made()
             listener = socket.create_server(("127.0.0.1", port), backlog=2048)

@@ -214,6 +214,10 @@ async def _figures(
     async with services.db.read() as conn:
         fired = (await conn.execute(select(*columns).where(inbox.c.account == FED))).all()
         load = (await conn.execute(select(*columns).where(inbox.c.account == ACCOUNT))).all()
+        last = max(due.values())
+        waiting = await conn.scalar(
+            select(func.count()).select_from(timer).where(timer.c.due_at <= last)
+        )
     times = Counter(row.conversation_id for row in fired)
     turned = [row for row in load if row.processed_at is not None]
     processed = [row for row in fired if row.processed_at is not None]
@@ -228,7 +232,8 @@ async def _figures(
         "due": plan.due,
         "window_s": plan.window_s,
         "fired": len(fired),
-        "lost": len(due.keys() - times.keys()),
+        "late": waiting or 0,  # not fired when the bench gave up waiting
+        "lost": len(due.keys() - times.keys()) - (waiting or 0),
         "twice": sum(1 for count in times.values() if count > 1),
         **_late("fired", [_seconds(row.received_at, due[row.conversation_id]) for row in fired]),
         **_late(

@@ -233,16 +233,16 @@ async def _measure(
         own, theirs, ours = (sum(map(cpu_seconds, group)) for group in groups)
         return own, theirs, ours
 
-    decided = await _decisions(processes)
+    before_counts = await _counts(processes)
     before = spent()
     many = load()
     seconds = await many.run(numbered[WARM_UP : WARM_UP + setup.people], setup.concurrency)
     await asyncio.sleep(0.2)
     own, theirs, generator = (new - old for new, old in zip(spent(), before, strict=True))
-    after = await _decisions(processes)
+    counts = [new - old for new, old in zip(await _counts(processes), before_counts, strict=True)]
     alone = load()
     await alone.run(numbered[WARM_UP + setup.people :], 1)
-    asked, asked_s = after[0] - decided[0], (after[1] - decided[1]) / 1e9
+    asked, asked_s = int(counts[0]), counts[1] / 1e9
     wrong = [*warm.wrong, *many.wrong, *alone.wrong]
     for line in wrong[:10]:
         sys.stderr.write(f"wrong: {line}\n")
@@ -257,6 +257,7 @@ async def _measure(
         "cpu_ms_per_turn": round((own - asked_s) * 1000 / turns, 3),
         "kb_cpu_ms_per_decision": round(asked_s * 1000 / max(1, asked), 3),
         "kb_decisions": asked,
+        "turns_per_batch": round(counts[2] / max(1, counts[3]), 1),
         "database_cpu_ms_per_turn": round(theirs * 1000 / turns, 3),
         "generator_cpu_ms_per_turn": round(generator * 1000 / turns, 3),
         "mb": max(round(peak_mb(pid), 1) for pid in processes.pids),
@@ -320,15 +321,15 @@ async def _until_up(port: int, server: asyncio.subprocess.Process) -> None:
     raise RuntimeError("the server did not come up within 30 seconds")
 
 
-async def _decisions(processes: Processes) -> tuple[int, int]:
-    """Knowledge-base decisions so far, and their CPU nanoseconds."""
-    count = spent = 0
+async def _counts(processes: Processes) -> list[float]:
+    """So far: knowledge-base decisions, their CPU nanoseconds, turns, batches of turns."""
+    found = [0.0] * 4
     async with aiohttp.ClientSession() as http:
         for port in processes.every_port:
-            async with http.get(f"http://127.0.0.1:{port}/bench/decisions") as response:
+            async with http.get(f"http://127.0.0.1:{port}/bench/counts") as response:
                 one = orjson.loads(await response.read())
-            count, spent = count + one[0], spent + one[1]
-    return count, spent
+            found = [mine + more for mine, more in zip(found, one, strict=True)]
+    return found
 
 
 def _free_port() -> int:

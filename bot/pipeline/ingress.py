@@ -31,6 +31,7 @@ from channels.message import Incoming, IncomingKind, Receipt
 log = structlog.get_logger()
 
 BATCH = 100  # rows in one commit (DESIGN, section 2)
+GATHER_S = float(__import__("os").environ.get("G3", "0.002"))
 WAITING_MAX = 5_000  # rows that wait for a commit; beyond it callers are told to come back
 EARLY_MAX = 5_000  # receipts kept that came before their message was known as sent
 EARLY_S = 1.0  # seconds between two looks at them
@@ -78,6 +79,7 @@ class Ingress:
         await done
 
     async def run(self) -> None:
+        many = False
         while True:
             try:
                 async with asyncio.timeout(EARLY_S if self._early else None):
@@ -85,10 +87,13 @@ class Ingress:
             except TimeoutError:
                 await self.look_again()
                 continue
+            if many:
+                await asyncio.sleep(GATHER_S)
             batch = self._next_batch()
             if not batch:
                 self._ready.clear()
                 continue
+            many = len(batch) > 1
             try:
                 woken = await self._commit(batch)
             except Exception as error:

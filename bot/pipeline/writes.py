@@ -19,7 +19,7 @@ from bot.pipeline.plan import Plan
 from bot.pipeline.secrets import RECENT, without_pieces
 from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
-from bot.store.direct import Query, Together, bulk_insert, bulk_update
+from bot.store.direct import Query, Together, bulk_delete, bulk_insert, bulk_update
 from bot.store.statements import among, insert_new
 from bot.store.tables import (
     UNSENT,
@@ -79,6 +79,7 @@ async def write_plans(
         batch.timers,
         batch.uses,
         list(batch.followups.values()),
+        [row for row in batch.followups.values() if row["ended_at"]],
         batch.answers.new,
     )
     if batch.helped:
@@ -251,6 +252,8 @@ _FOLLOWUPS = bulk_update(
         name: func.coalesce(row[name], followup.c[name]) for name in FOLLOWUP_CHANGES
     },
 )
+# Its timers would each take a turn only to do nothing.
+_OVER = bulk_delete(timer, followup_id="id")
 _TURN = Together(
     _PROCESSED,
     _UPDATE_CONVERSATION,
@@ -260,6 +263,7 @@ _TURN = Together(
     _TIMERS,
     _USES,
     _FOLLOWUPS,
+    _OVER,
     NEW_ANSWERS,
 )
 _OPTED = (

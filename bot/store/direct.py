@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
@@ -202,6 +203,16 @@ def bulk_update(
 
     columns = {name: table.c[name].type for name in (*keys, *names, *given)}
     return Bulk(columns, statement, statement)
+
+
+def bulk_delete(table: Table, **keys: str) -> Bulk:
+    """DELETE of what has these keys: column of the table = name in the rows."""
+    types = {name: table.c[key].type for key, name in keys.items()}
+
+    def statement(row: Any) -> Any:
+        return sql_delete(table).where(*(table.c[key] == row[name] for key, name in keys.items()))
+
+    return Bulk(types, statement, statement)
 
 
 class _Compiled:

@@ -179,6 +179,15 @@ async def test_what_cannot_be_delivered_still_ends_some_day(world: World) -> Non
     assert (await world.row(followup)).outcome == "no_reply"
 
 
+async def test_a_followup_that_ends_takes_its_timers_along(world: World) -> None:
+    await world.start()
+    for words in ("4", "Fast.", "skip"):
+        assert await world.rows(timer)
+        await world.say(words)
+    assert (await world.row(followup)).outcome == "completed"
+    assert await world.rows(timer) == []
+
+
 async def test_two_processes_share_the_timers(database_url: str, tmp_path: Path) -> None:
     async with open_world(database_url, tmp_path) as one:
         await one.start()
