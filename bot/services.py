@@ -12,6 +12,7 @@ from bot.desk.clocks import is_open, next_opening
 from bot.knowledge import Knowledge
 from bot.pipeline.bus import Bus, Topic
 from bot.pipeline.live import LiveHub
+from bot.pipeline.rate import Rates
 from bot.safety.gates import Limits
 from bot.scripts import ScriptLibrary
 from bot.settings import Settings
@@ -26,7 +27,8 @@ DetectIntents = Callable[[str, str], tuple[Detected, ...]]
 
 @dataclass(slots=True)
 class Services:
-    """One per process. `channels` is keyed by account."""
+    """One per process. `channels` is keyed by account; `rates` are those shared with other
+    processes, None where there are none."""
 
     settings: Settings
     db: Database
@@ -39,6 +41,7 @@ class Services:
     bus: Bus
     live: LiveHub = field(default_factory=LiveHub)
     channels: dict[str, Channel] = field(default_factory=dict)
+    rates: Rates | None = None
 
     @property
     def limits(self) -> Limits:

@@ -34,6 +34,6 @@ async def test_another_worker_does_what_a_killed_one_had_taken(
             async with RedisBus(redis_url, keys) as other:
                 services.bus = other
                 async with asyncio.timeout(WITHIN_S), Runtime(services, web=False):
-                    while len(await world.rows(outbox, outbox.c.status == "sent")) < 3:
+                    while len(await world.rows(outbox, outbox.c.status == "sent")) < 3:  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
         assert all(row.processed_at for row in await world.rows(inbox))
