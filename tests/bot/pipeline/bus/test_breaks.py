@@ -77,10 +77,14 @@ async def test_works_again_after_redis_was_killed_and_says_so_once(own: OwnRedis
 
 
 async def test_a_restart_too_short_to_be_seen_is_noticed(own: OwnRedis) -> None:
-    async with redis_group(own.url) as group:
-        own.kill()
-        own.start()
-        await check_works(group, "after")
+    with capture_logs() as lines:
+        async with redis_group(own.url) as group:
+            own.kill()
+            own.start()
+            await check_works(group, "after")
+            await until_connected(group, True)
+    events = [line["event"] for line in lines]
+    assert events.count("redis_away") == events.count("redis_back") == 2
 
 
 async def test_works_again_after_redis_hung(own: OwnRedis) -> None:
