@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -16,6 +17,7 @@ from bot.knowledge import open_knowledge
 from bot.pipeline.bus import Bus
 from bot.pipeline.bus.local import LocalBus
 from bot.pipeline.live import LiveHub
+from bot.pipeline.rate import Rates
 from bot.scripts import open_scripts
 from bot.services import DetectIntents, Services
 from bot.settings import Bus as BusKind
@@ -82,7 +84,7 @@ async def open_services(
             live=live,
         )
         services.channels.update(make_channels(settings))
-        async with bus:
+        async with bus, _shared_rates(settings, worker) as services.rates:
             yield services
     finally:
         await db.dispose()
@@ -100,6 +102,25 @@ def open_bus(settings: Settings, live: LiveHub, *, web: bool, worker: bool) -> B
         return RedisBus(settings.redis_url, keys, consumes=worker, tell=live.tell if web else None)
     except ValueError as error:
         raise SettingsError(f"redis_url: {error}. Correct HUIFANG_REDIS_URL.") from None
+
+
+@asynccontextmanager
+async def _shared_rates(settings: Settings, worker: bool) -> AsyncIterator[Rates | None]:
+    """Rate limits for all processes, in a process that sends; None where there is only one."""
+    if settings.bus is BusKind.LOCAL or not worker:
+        yield None
+        return
+    from redis.asyncio import Redis
+
+    from bot.pipeline.bus.redis_keys import Keys
+    from bot.pipeline.bus.redis_reader import connection_options
+    from bot.pipeline.rates_redis import RedisRates
+
+    client = Redis.from_url(settings.redis_url, **connection_options())
+    try:
+        yield RedisRates(client, Keys(settings.redis_prefix), time.monotonic)
+    finally:
+        await client.aclose()
 
 
 def _detector(neutral: tuple[str, ...]) -> DetectIntents:

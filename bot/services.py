@@ -13,6 +13,7 @@ from bot.hours import DutyHours
 from bot.knowledge import Knowledge
 from bot.pipeline.bus import Bus, Topic
 from bot.pipeline.live import LiveHub
+from bot.pipeline.rate import Rates
 from bot.safety.gates import Limits
 from bot.scripts import ScriptLibrary
 from bot.settings import Settings
@@ -27,7 +28,8 @@ DetectIntents = Callable[[str, str], tuple[Detected, ...]]
 
 @dataclass(slots=True)
 class Services:
-    """One per process. `channels` is keyed by account."""
+    """One per process. `channels` is keyed by account; `rates` are those shared with other
+    processes, None where there are none."""
 
     settings: Settings
     db: Database
@@ -41,6 +43,7 @@ class Services:
     live: LiveHub = field(default_factory=LiveHub)
     channels: dict[str, Channel] = field(default_factory=dict)
     _duty: tuple[int, DutyHours, Duty] | None = field(default=None, init=False, repr=False)
+    rates: Rates | None = None
 
     @property
     def limits(self) -> Limits:

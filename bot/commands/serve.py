@@ -89,10 +89,10 @@ async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
     from bot.runtime import Runtime
     from bot.web.server import Server, keep_what_is_made
 
-    listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
     web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
     if not demo and settings.bus is Bus.LOCAL and role is not ProcessRole.ALL:
         raise UsageError("--role web and --role worker need bus = redis; one process: --role all")
+    listener = None if role is ProcessRole.WORKER else _listen(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(
             open_services(

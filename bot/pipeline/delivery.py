@@ -23,7 +23,7 @@ from bot.pipeline.claims import AGAIN, ATTEMPTS, LAST_START, Due, claim_due, may
 from bot.pipeline.facts import send_facts, template_for
 from bot.pipeline.flow import Cause, SendStatus
 from bot.pipeline.outcomes import Done, write_outcomes
-from bot.pipeline.rate import RateLimiter
+from bot.pipeline.rate import LocalRates
 from bot.safety.gates import Verdict, VerdictKind, may_send
 from bot.services import Services
 from bot.store.database import AWAY
@@ -57,11 +57,11 @@ class Delivery:
         self._services = services
         self._on_sent = on_sent
         self._http = http
-        self._rates = RateLimiter(monotonic)
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: defaultdict[str, int] = defaultdict(int)  # conversations, by account
         self._done: list[Done] = []  # not written yet
         self._writing: asyncio.Task[None] | None = None
+        self._rates = services.rates or LocalRates(monotonic)
         # By account: a platform that hangs must not keep the others waiting.
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PARALLEL)
@@ -208,7 +208,8 @@ class Delivery:
         provider_id = due.row["provider_id"] or ""
         for number in range(due.row["parts_done"], len(parts)):
             now = self._services.clock.now()
-            wait = self._wait(channel, due)
+            account, chat = due.row["account"], str(due.row["address_id"])
+            wait = await self._rates.reserve(account, chat, channel.caps, WORTH_WAITING)
             if wait > WORTH_WAITING or now - due.claimed_at > LAST_START:
                 until = now + timedelta(seconds=wait)
                 return Done.waiting(due.row, until, "rate", number, provider_id)
@@ -216,32 +217,22 @@ class Delivery:
                 await asyncio.sleep(wait)
             outcome = await channel.send(parts[number], self._http)
             if outcome.kind is not OutcomeKind.OK:
-                return replace(self._not_sent(due, outcome, number), provider_id=provider_id)
+                done = await self._not_sent(due, outcome, number)
+                return replace(done, provider_id=provider_id)
             provider_id = outcome.provider_id or provider_id
             self._on_sent(due.to)
         return Done.sent(due.row, provider_id, len(parts), self._services.clock.now())
 
-    def _wait(self, channel: Channel, due: Due) -> float:
-        """Seconds until this may be sent; its tokens are taken if that is worth waiting for."""
-        caps, account = channel.caps, due.row["account"]
-        whole = account, caps.rate_per_s, max(1.0, caps.rate_per_s or 1)
-        chat = _chat(due), caps.chat_rate_per_s, float(caps.chat_burst)
-        wait = max(self._rates.wait(*whole), self._rates.wait(*chat))
-        if wait <= WORTH_WAITING:
-            self._rates.take(*whole)
-            self._rates.take(*chat)
-        return wait
-
-    def _not_sent(self, due: Due, outcome: Outcome, parts_done: int) -> Done:
+    async def _not_sent(self, due: Due, outcome: Outcome, parts_done: int) -> Done:
         row = due.row
         match outcome.kind:
             case OutcomeKind.RETRY_AFTER | OutcomeKind.QUOTA:
                 wait = outcome.retry_after or 60.0
                 # Platforms limit the chat and the account alike; the chat may be all that it was.
-                whole = outcome.kind is OutcomeKind.QUOTA or self._rates.is_paused_chat(
-                    row["account"], _chat(due)
-                )
-                self._rates.pause(row["account"] if whole else _chat(due), wait)
+                account, chat = row["account"], str(row["address_id"])
+                whole = outcome.kind is OutcomeKind.QUOTA
+                whole = whole or await self._rates.is_another_paused(account, chat)
+                await self._rates.pause(account, "" if whole else chat, wait)
                 until = self._services.clock.now() + timedelta(seconds=wait)
                 return Done.waiting(row, until, outcome.detail, parts_done)
             case OutcomeKind.TRANSIENT | OutcomeKind.AUTH | OutcomeKind.CONFIG:
@@ -274,10 +265,6 @@ def backoff(attempts: int, seed: int) -> float:
     """Seconds before the next attempt: doubling, bounded, spread by a share that `seed` decides."""
     share = 0.75 + (seed * 2654435761 % 1000) / 2000  # 0.75–1.25, the same for the same row
     return min(LONGEST_BACKOFF, 2.0**attempts) * share
-
-
-def _chat(due: Due) -> str:
-    return f"{due.row['account']}\0{due.row['address_id']}"
 
 
 def _outgoing(payload: dict[str, Any]) -> Outgoing:

@@ -1,12 +1,70 @@
-"""Token buckets: how many messages an account and a chat may send now. The clock is given."""
+"""How many messages an account and a chat may send now: token buckets, and pauses that a platform
+asked for. In one process here; between processes in rates_redis.py."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+from channels.message import Caps
 
 MOST_BUCKETS = 50_000  # chats remembered; an evicted one starts with a full bucket again
+
+
+class Rates(Protocol):
+    """`chat` is one person on an account. No call raises for want of a server."""
+
+    async def reserve(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+        """Seconds until a message may be sent (0: now). Its tokens are taken if that is at most
+        `within_s`; else nothing is, so that who comes back later does not find that their own
+        earlier visit emptied the bucket."""
+
+    async def pause(self, account: str, chat: str, seconds: float) -> None:
+        """The platform asked for silence: nothing goes out for so long. An empty `chat`: to
+        nobody of the account."""
+
+    async def is_another_paused(self, account: str, chat: str) -> bool:
+        """Whether a chat of the account other than this one is paused: then the reason is hardly
+        the chat."""
+
+
+class LocalRates:
+    """For one process. `monotonic` returns seconds that only grow."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._limiter = RateLimiter(monotonic)
+
+    async def reserve(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+        return self.reserve_here(account, chat, caps, within_s)
+
+    def reserve_here(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+        whole = account, caps.rate_per_s, account_burst(caps)
+        one = _key(account, chat), caps.chat_rate_per_s, float(caps.chat_burst)
+        wait = max(self._limiter.wait(*whole), self._limiter.wait(*one))
+        if wait <= within_s:
+            self._limiter.take(*whole)
+            self._limiter.take(*one)
+        return wait
+
+    async def pause(self, account: str, chat: str, seconds: float) -> None:
+        self.pause_here(account, chat, seconds)
+
+    def pause_here(self, account: str, chat: str, seconds: float) -> None:
+        self._limiter.pause(_key(account, chat) if chat else account, seconds)
+
+    async def is_another_paused(self, account: str, chat: str) -> bool:
+        return self._limiter.is_paused_chat(account, _key(account, chat))
+
+
+def account_burst(caps: Caps) -> float:
+    """Messages of an account that may follow each other at once: those of one second."""
+    return max(1.0, caps.rate_per_s or 1)
+
+
+def _key(account: str, chat: str) -> str:
+    return f"{account}\0{chat}"
 
 
 @dataclass(slots=True)

@@ -32,6 +32,6 @@ class Keys:
             found.setdefault(streams[crc32(each.encode()) % len(streams)], []).append(each)
         return found
 
-    def account(self, account: str, what: str) -> str:
-        """A key about a channel account; all of one account lie in one slot."""
+    def rate(self, account: str, what: str) -> str:
+        """A key about what a channel account may send; all of one account lie in one slot."""
         return f"{self.prefix}:{{rate:{account}}}:{what}"

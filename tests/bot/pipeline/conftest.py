@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from bot.logs import show_place
+from tests.bot.pipeline.bus.server import OwnRedis, own_redis
 from tests.bot.pipeline.harness import World, copied, migrated, open_world
 from tests.services import Postgres
 
@@ -61,3 +62,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     async with open_world(database_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis that this test may kill."""
+    with own_redis(tmp_path / "redis") as server:
+        yield server

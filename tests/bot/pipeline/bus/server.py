@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -58,3 +59,19 @@ def own_redis(folder: Path, *more: str) -> Iterator[OwnRedis]:
         yield server
     finally:
         server._running.close()
+
+
+@contextmanager
+def own_cluster(folder: Path) -> Iterator[OwnRedis]:
+    """One server in cluster mode with all slots. It refuses a command whose keys span slots."""
+    with own_redis(folder, "--cluster-enabled", "yes") as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.cluster("ADDSLOTS", *range(16384))
+            while client.cluster("INFO")["cluster_state"] != "ok":
+                time.sleep(0.02)
+            try:
+                client.delete("{a}", "{b}")
+            except redis.ResponseError:
+                yield server
+                return
+        raise AssertionError("it takes what spans slots")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -18,13 +18,7 @@ from bot.pipeline.bus.redis_reader import ENTRIES
 from bot.pipeline.bus.redis_writer import MOST_ENTRIES, MOST_UNSENT, PER_ENTRY
 from bot.pipeline.live import EVERYTHING
 from tests.bot.pipeline.bus.group import BOUND_S, Group, redis_group, take, take_soon, until
-from tests.bot.pipeline.bus.server import OwnRedis, own_redis
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnRedis]:
-    with own_redis(tmp_path / "redis") as server:
-        yield server
+from tests.bot.pipeline.bus.server import OwnRedis, own_cluster, own_redis
 
 
 async def until_connected(group: Group, wanted: bool) -> None:
@@ -83,10 +77,14 @@ async def test_works_again_after_redis_was_killed_and_says_so_once(own: OwnRedis
 
 
 async def test_a_restart_too_short_to_be_seen_is_noticed(own: OwnRedis) -> None:
-    async with redis_group(own.url) as group:
-        own.kill()
-        own.start()
-        await check_works(group, "after")
+    with capture_logs() as lines:
+        async with redis_group(own.url) as group:
+            own.kill()
+            own.start()
+            await check_works(group, "after")
+            await until_connected(group, True)
+    events = [line["event"] for line in lines]
+    assert events.count("redis_away") == events.count("redis_back") == 2
 
 
 async def test_works_again_after_redis_hung(own: OwnRedis) -> None:
@@ -182,13 +180,7 @@ async def test_entries_hold_ids_only_and_few_are_kept(redis_url: str) -> None:
 
 
 async def test_every_command_is_of_one_slot(tmp_path: Path) -> None:
-    """A server in cluster mode refuses what spans slots, also if all of them are its own."""
-    with own_redis(tmp_path / "redis", "--cluster-enabled", "yes") as own:
-        with redis.Redis.from_url(own.url) as client:
-            client.execute_command("CLUSTER ADDSLOTS", *range(16384))
-            await until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
-            with pytest.raises(redis.ResponseError, match="same slot"):
-                client.execute_command("DEL", "{a}", "{b}")
+    with own_cluster(tmp_path / "redis") as own:
         async with redis_group(own.url, workers=2, keys=Keys(shards=4)) as group:
             await check_works(group, "c")
             wanted = {f"c{number}" for number in range(200)}
