@@ -36,7 +36,6 @@ LONGEST_BACKOFF = 300.0  # seconds
 PARALLEL = 32  # conversations of one account sent to at the same time by one process
 WORTH_WAITING = 2.0  # seconds that a sender waits for a rate limit; more is written as due later
 UNDER_WAY = 128  # conversations of one account that turns of this process hand over at most
-OUTCOMES_GATHER_S = float(__import__("os").environ.get("G2", "0.004"))
 OUTCOMES_AGAIN_S = 0.5  # seconds between two tries to write outcomes while the database is away
 PATIENCE = 0.25  # seconds; what is sent by then is written, whatever a slow platform still does
 
@@ -109,7 +108,6 @@ class Delivery:
         is not forgotten while the database is away."""
         try:
             while self._done:
-                await asyncio.sleep(OUTCOMES_GATHER_S)
                 done, self._done = self._done, []
                 try:
                     await write_outcomes(self._services, done)

@@ -31,7 +31,7 @@ from channels.message import Incoming, IncomingKind, Receipt
 log = structlog.get_logger()
 
 BATCH = 100  # rows in one commit (DESIGN, section 2)
-GATHER_S = float(__import__("os").environ.get("G3", "0.002"))
+GATHER_S = 0.0015  # how long a commit waits for more, and only after one of several
 WAITING_MAX = 5_000  # rows that wait for a commit; beyond it callers are told to come back
 EARLY_MAX = 5_000  # receipts kept that came before their message was known as sent
 EARLY_S = 1.0  # seconds between two looks at them
