@@ -31,8 +31,6 @@ SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
 GATHER_S = 0.003  # how long a batch waits for more, and only after one of several
-    __import__("os").environ.get("G1", "0.004")
-)  # what waiting for more costs at most, and only after a batch of several
 STOP_S = 10.0  # a graceful stop drains within this
 SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
