@@ -92,6 +92,7 @@ class Ingress:
             batch = self._next_batch()
             if not batch:
                 self._ready.clear()
+                many = False
                 continue
             many = len(batch) > 1
             try:
