@@ -100,8 +100,8 @@ async def _read_answers(
     told = select(record.c.followup_id, record.c.data).where(
         among(record.c.followup_id, "ids"), record.c.kind == "result"
     )
-    for row in await conn.execute(told, {"ids": list(owner)}):
-        times[(owner[row.followup_id], row.data["name"])] += 1
+    for each in await conn.execute(told, {"ids": list(owner)}):
+        times[(owner[each.followup_id], each.data["name"])] += 1
     query = select(result).where(among(result.c.person_id, "ids"), result.c.withdrawn.is_(False))
     for row in await conn.execute(query, {"ids": ids}):
         value = orjson.loads(keys[row.person_id].open(row.value))

@@ -69,6 +69,10 @@ class Fleet:
             await self._ready.wait()
         for slot in self.slots:
             self._tasks.append(asyncio.create_task(self._keep(slot, folder)))
+        await self.all_up()
+
+    async def all_up(self) -> None:
+        """Wait until every process takes connections."""
         async with asyncio.timeout(UP_S):
             while not all(slot.up for slot in self.slots):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

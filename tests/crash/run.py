@@ -98,6 +98,7 @@ async def crash_run(plan: Plan) -> Report:
         began = time.monotonic()
         await _under_fire(plan, world, load, chaos)
         seconds = time.monotonic() - began
+        await fleet.all_up()
         settled_s = await _settled(world.services, plan.settle_s)
         stopped_s = await fleet.close()
         findings = await _findings(world, load, platform)
