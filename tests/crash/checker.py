@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from bot.pipeline.claims import AGAIN, DIED
 from bot.pipeline.flow import SendStatus
-from tests.crash.evidence import Evidence
+from tests.crash.evidence import Evidence, TextRow
 
 
 class Kind(StrEnum):
@@ -22,12 +22,13 @@ class Kind(StrEnum):
     SENT_TWICE = "replies sent twice without cause"
     PARKED = "rows parked"
     UNFINISHED = "follow-ups not completed"
-    REPEATED = "replies sent twice, outcome unknowable"
+    REPEATED_DIED = "replies sent twice: the sender died"
+    REPEATED_OPEN = "replies sent twice: the platform left it open"
     LEFT = "replies left to a person, outcome unknowable twice"
     NEVER = "of these never arrived"
 
 
-NAMED_ONLY = frozenset({Kind.REPEATED, Kind.LEFT, Kind.NEVER})
+NAMED_ONLY = frozenset({Kind.REPEATED_DIED, Kind.REPEATED_OPEN, Kind.LEFT, Kind.NEVER})
 """The product's own rules make these; they are counted and named and are no fault."""
 
 
@@ -69,12 +70,7 @@ def _inbound(who: Evidence) -> Iterator[Finding]:
 
 
 def _answers(who: Evidence) -> Iterator[Finding]:
-    wanted = dict(who.expected.answers)
-    first = next(
-        (row.external_id for row in who.inbox if row.external_id in who.expected.burst), ""
-    )
-    if first:  # of what came at once, the first in the inbox answers the question
-        wanted["feedback"] = who.expected.said[first]
+    wanted = who.expected.given(who.inbox).answers
     found = {answer.name: answer.value for answer in who.answers}
     for name, count in Counter(answer.name for answer in who.answers).items():
         if count > 1:
@@ -133,8 +129,6 @@ def _deliveries(who: Evidence) -> Iterator[Finding]:
     taken = Counter(item.ref for item in who.accepted)
     for row in who.texts:
         count = taken.pop(str(row.id), 0)
-        marked = AGAIN in row.detail or DIED in row.detail
-        unknowable = marked or row.status == SendStatus.UNKNOWN
         name = f"text {row.id} {row.text[:40]!r}, {row.status}"
         if row.status == SendStatus.UNKNOWN:
             yield Finding(Kind.LEFT, who.sender, f"{name}: accepted {count} times", row.id)
@@ -142,8 +136,7 @@ def _deliveries(who: Evidence) -> Iterator[Finding]:
             kind = Kind.NEVER if row.status == SendStatus.UNKNOWN else Kind.MISSING
             yield Finding(kind, who.sender, f"{name}: never accepted", row.id)
         elif count > 1:
-            kind = Kind.REPEATED if unknowable else Kind.SENT_TWICE
-            yield Finding(kind, who.sender, f"{name}: accepted {count} times", row.id)
+            yield Finding(_why_twice(row), who.sender, f"{name}: accepted {count} times", row.id)
     for ref in taken:
         yield Finding(Kind.UNEXPECTED, who.sender, f"accepted text {ref} is not in the outbox")
     # A repeat comes late where a sender died with several texts: only first arrivals have an order.
@@ -154,6 +147,13 @@ def _deliveries(who: Evidence) -> Iterator[Finding]:
     for item in who.accepted:
         if item.text != words.get(item.ref, item.text):
             yield Finding(Kind.UNEXPECTED, who.sender, f"text {item.ref} was sent as another one")
+
+
+def _why_twice(row: TextRow) -> Kind:
+    if DIED in row.detail:
+        return Kind.REPEATED_DIED
+    open_ = AGAIN in row.detail or row.status == SendStatus.UNKNOWN
+    return Kind.REPEATED_OPEN if open_ else Kind.SENT_TWICE
 
 
 def _end(who: Evidence) -> Iterator[Finding]:
