@@ -156,9 +156,9 @@ class Runtime:
             await watch.refresh()
 
     async def _sweep(self) -> None:
-        """Find what a lost wake-up, a crash or a rate limit left behind."""
+        """Find what a lost wake-up, a crash or a rate limit left behind; at the start at once, as
+        this may be the process that follows one that crashed."""
         while True:
-            await asyncio.sleep(SWEEP_S)
             await sweep(self.services)
             while len(self._sending) < SENDING:
                 batch = asyncio.create_task(self.delivery.send_due())
@@ -167,6 +167,7 @@ class Runtime:
                 await asyncio.wait({batch}, timeout=PATIENCE)
                 if batch.done() and (batch.cancelled() or batch.exception() or not batch.result()):
                     break
+            await asyncio.sleep(SWEEP_S)
 
 
 async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> None:

@@ -29,6 +29,22 @@ def sign(secret: str, body: bytes) -> str:
     return hmac.digest(secret.encode(), body, hashlib.sha256).hex()
 
 
+REFUSED = "refused"  # the body of a 503 that says for sure that nothing was taken
+
+
+def refused(status: int, answer: str, retry_after: str) -> Outcome:
+    """What an answer other than 200 means: a 5xx without words may come from a gateway that the
+    message had passed."""
+    detail = str(status)
+    if status == 429:
+        return Outcome(OutcomeKind.RETRY_AFTER, retry_after=float(retry_after or 1), detail=detail)
+    if status == 503 and answer == REFUSED:
+        return Outcome(OutcomeKind.TRANSIENT, detail=detail)
+    if status >= 500:
+        return Outcome(OutcomeKind.UNKNOWN, detail=detail)
+    return Outcome(OutcomeKind.CONTENT_REJECTED, detail=detail)
+
+
 class BenchChannel:
     """Does what a real adapter does: verify raw bytes, parse, render, one request a text."""
 
@@ -36,8 +52,10 @@ class BenchChannel:
     caps = Caps(text_max=4096, buttons_max=10, label_max=40, start_link=True)
     window = Window(None)
 
-    def __init__(self, secret: str, platform_url: str) -> None:
+    def __init__(self, secret: str, platform_url: str, timeout_s: float = 30.0) -> None:
+        """`timeout_s`: how long an answer to one send is waited for, in seconds."""
         self._secret, self._url = secret, platform_url
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(5.0, timeout_s))
 
     def verify(self, request: RawRequest) -> Verified | Reject:
         given = request.headers.get(SIGNATURE, ())
@@ -47,32 +65,40 @@ class BenchChannel:
 
     def parse(self, body: bytes) -> Parsed:
         data = orjson.loads(body)
-        start = data.get("start", "")
+        start, tap = data.get("start", ""), data.get("tap", "")
+        kind = IncomingKind.TAP if tap else IncomingKind.TEXT
         incoming = Incoming(
             external_id=data["id"],
             address=Address(ACCOUNT, data["sender"]),
-            kind=IncomingKind.START if start else IncomingKind.TEXT,
+            kind=IncomingKind.START if start else kind,
             sent_at=datetime.now(UTC),
             text=data.get("text", ""),
-            token=start,
+            token=start or tap,
         )
         return Parsed((incoming,))
 
     def render(self, to: Address, message: Outgoing) -> tuple[Part, ...]:
-        options = [option.label for option in message.options]
-        return (Part({"to": to.value, "text": message.text, "options": options}),)
+        options = [[option.label, option.token] for option in message.options]
+        payload = {"to": to.value, "text": message.text, "options": options, "ref": message.ref}
+        return (Part(payload),)
 
     def start_link(self, token: str) -> str:
         return token
 
     async def send(self, part: Part, http: aiohttp.ClientSession) -> Outcome:
+        """As with a real platform without idempotency keys: what may have arrived is UNKNOWN, only a
+        connection that was never made or a refusal in words is TRANSIENT."""
+        body = orjson.dumps(part.payload)
         try:
-            async with http.post(self._url, data=orjson.dumps(part.payload)) as response:
+            async with http.post(self._url, data=body, timeout=self._timeout) as response:
+                answer = (await response.read()).decode()
                 if response.status == 200:
-                    return Outcome(OutcomeKind.OK, provider_id=(await response.read()).decode())
-                return Outcome(OutcomeKind.TRANSIENT, detail=str(response.status))
-        except aiohttp.ClientError as error:
-            return Outcome(OutcomeKind.UNKNOWN, detail=type(error).__name__)
+                    return Outcome(OutcomeKind.OK, provider_id=answer)
+                return refused(response.status, answer, response.headers.get("Retry-After", ""))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Outcome(OutcomeKind.TRANSIENT, detail=f"not connected: {type(error).__name__}")
+        except Exception as error:
+            return Outcome(OutcomeKind.UNKNOWN, detail=f"no answer: {type(error).__name__}")
 
     async def acknowledge(self, incoming: Incoming, http: aiohttp.ClientSession) -> None: ...
 

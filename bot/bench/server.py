@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -16,6 +17,7 @@ from bot.app import create_app
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
 from bot.commands.serve import ProcessRole, stop_asked
+from bot.pipeline import claims, delivery
 from bot.runtime import Runtime
 from bot.settings import Settings
 from bot.web.server import Server, keep_what_is_made
@@ -23,12 +25,27 @@ from bot.web.server import Server, keep_what_is_made
 SCRIPT = Path(__file__).with_name("survey.yaml")
 
 
-async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) -> None:
-    """Run one process of this role until SIGTERM; it takes its settings from the environment."""
+def hasten(lease_s: float) -> None:
+    """Let this process take senders for dead after so many seconds, so that a crash run settles in
+    seconds; what has to be shorter than the lease shrinks with it."""
+    last_start = claims.LAST_START * (lease_s / claims.LEASE.total_seconds())
+    claims.LEASE = timedelta(seconds=lease_s)
+    for module in (claims, delivery):
+        vars(module)["LAST_START"] = last_start
+
+
+async def serve(
+    port: int, secret: str, platform_url: str, role: ProcessRole, lease_s: float = 0.0
+) -> None:
+    """Run one process of this role until SIGTERM; it takes its settings from the environment.
+    `lease_s`: a lease of senders in seconds other than the product's, 0: the product's."""
+    if lease_s:
+        hasten(lease_s)
+    timeout_s = claims.LEASE.total_seconds() / 4
     settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
     web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
     async with open_services(settings, scripts=(SCRIPT,), web=web, worker=worker) as services:
-        services.channels[ACCOUNT] = BenchChannel(secret, platform_url)
+        services.channels[ACCOUNT] = BenchChannel(secret, platform_url, timeout_s)
         decisions = [0, 0]  # how many, and their CPU nanoseconds
         inner = services.knowledge.base.ask
 
@@ -61,11 +78,17 @@ async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) ->
                 await serving
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> None:
+    """PORT SECRET PLATFORM_URL [all|web|worker [LEASE_S]]"""
     import uvloop
 
     from bot.logs import configure_logs
 
     configure_logs()
-    role = ProcessRole(sys.argv[4] if len(sys.argv) > 4 else "all")
-    uvloop.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3], role))
+    port, secret, platform_url, *more = words
+    role = ProcessRole(more[0] if more else "all")
+    uvloop.run(serve(int(port), secret, platform_url, role, float((more[1:] or ["0"])[0])))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -37,6 +37,7 @@ LAST_START = timedelta(
     seconds=60
 )  # after the claim nothing new is begun; a send takes 30 s at most
 AGAIN = "sent again after unknown outcome"  # stands in `detail`: once is enough
+DIED = "sent again after its sender died"  # stands in `detail`, with AGAIN or alone
 
 Row = Mapping[str, Any]
 
@@ -97,15 +98,18 @@ async def _set(conn: AsyncConnection, rows: Sequence[Row], values: dict[str, Any
 
 async def _settle_expired(conn: AsyncConnection, waiting: Sequence[Row], now: datetime) -> bool:
     """Claims of a process that died while sending: nobody can tell what arrived. A reply is sent
-    once more, anything else is left to a person. False if there are none."""
+    again, as somebody waits for it and most of what a process holds when it dies was not begun;
+    anything else is left to a person. False if there are none."""
     rows = [
         row
         for row in waiting
         if row["status"] == SendStatus.CLAIMED and row["claimed_at"] < now - LEASE
     ]
-    again = [row for row in rows if may_repeat(row)]
-    await _set(conn, again, {"status": str(SendStatus.PENDING), "detail": AGAIN})
-    lost = [row for row in rows if not may_repeat(row)]
+    again = [row for row in rows if row["cause"] == Cause.REPLY and row["attempts"] < ATTEMPTS]
+    for words in {died_too(row) for row in again}:
+        alike = [row for row in again if died_too(row) == words]
+        await _set(conn, alike, {"status": str(SendStatus.PENDING), "detail": words})
+    lost = [row for row in rows if row not in again]
     died = "the sender died while sending"
     await _set(conn, lost, {"status": str(SendStatus.UNKNOWN), "detail": died})
     if lost:
@@ -126,9 +130,23 @@ async def _settle_expired(conn: AsyncConnection, waiting: Sequence[Row], now: da
     return bool(rows)
 
 
+def marked(row: Row, detail: str) -> str:
+    """`detail` with what must not be forgotten: that this text was sent again already."""
+    marks = [mark for mark in (AGAIN, DIED) if mark in (row["detail"] or "")]
+    return "; ".join(
+        [*(mark for mark in marks if mark not in detail), *([detail] if detail else [])]
+    )
+
+
+def died_too(row: Row) -> str:
+    """The detail of a text whose sender died, once more or for the first time."""
+    return marked(row, DIED)
+
+
 def may_repeat(row: Row) -> bool:
-    """Whether a text that may have arrived is sent again: a reply, and once."""
-    repeated = (row["detail"] or "").startswith(AGAIN)
+    """Whether a text of which the platform left open if it arrived is sent again: a reply, and
+    once."""
+    repeated = AGAIN in (row["detail"] or "")
     return row["cause"] == Cause.REPLY and not repeated and row["attempts"] < ATTEMPTS
 
 

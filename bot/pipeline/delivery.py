@@ -189,7 +189,7 @@ class Delivery:
         if verdict.kind is VerdictKind.DEFER:
             assert verdict.until is not None
             return Done.gate(due.row, verdict.until, verdict.reason)
-        outgoing = _outgoing(due.payload)
+        outgoing = _outgoing(due.payload, str(due.row["id"]))
         if verdict.kind is VerdictKind.SEND_TEMPLATE:
             if any(item.template_of(due.row) for item in before):
                 return Done.dropped(due.row, "template_sent")
@@ -265,6 +265,6 @@ def backoff(attempts: int, seed: int) -> float:
     return min(LONGEST_BACKOFF, 2.0**attempts) * share
 
 
-def _outgoing(payload: dict[str, Any]) -> Outgoing:
+def _outgoing(payload: dict[str, Any], ref: str) -> Outgoing:
     options = tuple(Option(o["token"], o["label"], o.get("url", "")) for o in payload["options"])
-    return Outgoing(payload["text"], options)
+    return Outgoing(payload["text"], options, ref=ref)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
 from bot.pipeline.bus import Topic
-from bot.pipeline.claims import AGAIN, Row
+from bot.pipeline.claims import Row, marked
 from bot.pipeline.flow import FEED_CHANNELS, InboxKind, SendStatus
 from bot.services import Services
 from bot.store.columns import Moment
@@ -52,8 +52,9 @@ class Done:
 
     @classmethod
     def sent(cls, row: Row, provider_id: str, parts: int, at: datetime) -> Done:
-        tries = row["attempts"] + 1
-        return cls(row, SendStatus.SENT, "", provider_id, parts, sent_at=at, attempts=tries)
+        """That it may have arrived twice stays on record."""
+        tries, words = row["attempts"] + 1, marked(row, "")
+        return cls(row, SendStatus.SENT, words, provider_id, parts, sent_at=at, attempts=tries)
 
     @classmethod
     def dropped(cls, row: Row, reason: str) -> Done:
@@ -73,7 +74,7 @@ class Done:
     @classmethod
     def tried(cls, row: Row, until: datetime, detail: str, parts_done: int) -> Done:
         """It did not work this time."""
-        tries, words = row["attempts"] + 1, _marked(row, detail)
+        tries, words = row["attempts"] + 1, marked(row, detail)
         status = SendStatus.PENDING
         return cls(row, status, words, parts_done=parts_done, due_at=until, attempts=tries)
 
@@ -82,7 +83,7 @@ class Done:
         cls, row: Row, until: datetime, detail: str, parts_done: int, provider_id: str = ""
     ) -> Done:
         """A rate limit, ours or the platform's."""
-        words, tries = _marked(row, detail), row["attempts"]
+        words, tries = marked(row, detail), row["attempts"]
         return cls(row, SendStatus.PENDING, words, provider_id, parts_done, until, attempts=tries)
 
     @classmethod
@@ -104,13 +105,6 @@ class Done:
     def template_of(self, row: Row) -> bool:
         """Whether this went out as the template of the turn that `row` belongs to."""
         return self.template and self.row["created_at"] == row["created_at"]
-
-
-def _marked(row: Row, detail: str) -> str:
-    """That a text was sent again already is not forgotten while it waits."""
-    if (row["detail"] or "").startswith(AGAIN) and not detail.startswith(AGAIN):
-        return f"{AGAIN}; {detail}"
-    return detail
 
 
 async def write_outcomes(services: Services, done: Sequence[Done]) -> None:

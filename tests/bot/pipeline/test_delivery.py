@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bot.clock import GivenClock
-from bot.pipeline.claims import AGAIN, ATTEMPTS, LEASE
+from bot.pipeline.claims import AGAIN, ATTEMPTS, DIED, LEASE
 from bot.pipeline.rate import RateLimiter
 from bot.store.tables import address, conversation, followup, outbox, person, timer
 from channels.base import Outcome, OutcomeKind
@@ -355,13 +355,40 @@ async def test_a_sender_that_died_leaves_a_claim_that_is_settled(
     assert ("send_unknown" in await world.kinds()) is (status == "unknown")
 
 
-async def test_a_reply_whose_sender_died_twice_is_left_to_a_person(world: World) -> None:
+@pytest.mark.parametrize(
+    ("detail", "attempts", "status"),
+    [(DIED, 2, "sent"), (AGAIN, 2, "sent"), (DIED, ATTEMPTS, "unknown")],
+)
+async def test_a_reply_whose_senders_die_is_sent_again_within_bounds(
+    world: World, detail: str, attempts: int, status: str
+) -> None:
     await world.open()
     claimed = world.clock.now()
     number = await put(
-        world, "again", detail=AGAIN, attempts=2, status="claimed", claimed_at=claimed
+        world, "again", detail=detail, attempts=attempts, status="claimed", claimed_at=claimed
     )
     world.clock.advance(LEASE + timedelta(seconds=1))
+    await world.settle()
+    row = await world.row(outbox, outbox.c.id == number)
+    assert row.status == status
+    if status == "sent":  # that it may have arrived twice stays on record
+        assert DIED in row.detail
+        assert (AGAIN in row.detail) is (detail == AGAIN)
+
+
+async def test_after_a_death_the_platform_may_still_leave_it_open_once(world: World) -> None:
+    await world.open()
+    world.channel.next(K.UNKNOWN, K.UNKNOWN)
+    number = await put(
+        world, "open", status="claimed", claimed_at=world.clock.now(), attempts=1, detail=None
+    )
+    world.clock.advance(LEASE + timedelta(seconds=1))
+    await world.settle()
+    row = await world.row(outbox, outbox.c.id == number)
+    assert row.status == "pending"
+    assert DIED in row.detail
+    assert AGAIN in row.detail
+    world.clock.advance(timedelta(minutes=1))
     await world.settle()
     assert (await world.row(outbox, outbox.c.id == number)).status == "unknown"
 
