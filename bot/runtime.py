@@ -23,6 +23,7 @@ from bot.pipeline.turns import BATCH, run_turns
 from bot.refresh import REFRESH_S, ArticleWatch
 from bot.services import Services
 from bot.settings import TelegramMode
+from bot.store.database import is_away
 from bot.store.tables import inbox, outbox, timer
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
 GATHER_S = 0.003  # how long a batch waits for more, and only after one of several
+AWAY_S = 0.3  # between two tries while the database is away
 STOP_S = 10.0  # a graceful stop drains within this
 SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
@@ -127,7 +129,14 @@ class Runtime:
                 await asyncio.sleep(GATHER_S)
             ids = await bus.take(Topic.TURNS, BATCH)
             many = len(ids) > 1
-            again = await run_turns(self.services, ids, self.delivery)
+            try:
+                again = await run_turns(self.services, ids, self.delivery)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("turns_wait", conversations=len(ids), error=type(error).__name__)
+                await asyncio.sleep(AWAY_S)
+                again = ids
             if again:
                 await bus.publish(Topic.TURNS, again)
 

@@ -26,7 +26,7 @@ from bot.pipeline.outcomes import Done, write_outcomes
 from bot.pipeline.rate import LocalRates
 from bot.safety.gates import Verdict, VerdictKind, may_send
 from bot.services import Services
-from bot.store.database import AWAY
+from bot.store.database import is_away
 from channels.base import Channel, Outcome, OutcomeKind
 from channels.message import Address, Option, Outgoing
 
@@ -111,12 +111,13 @@ class Delivery:
                 done, self._done = self._done, []
                 try:
                     await write_outcomes(self._services, done)
-                except AWAY as error:
-                    log.warning("outcomes_wait", rows=len(done), error=type(error).__name__)
-                    self._done = done + self._done
-                    await asyncio.sleep(OUTCOMES_AGAIN_S)
-                except Exception:
-                    await self._write_one_by_one(done)
+                except Exception as error:
+                    if is_away(error):
+                        log.warning("outcomes_wait", rows=len(done), error=type(error).__name__)
+                        self._done = done + self._done
+                        await asyncio.sleep(OUTCOMES_AGAIN_S)
+                    else:
+                        await self._write_one_by_one(done)
         finally:
             self._writing = None
 
@@ -125,10 +126,11 @@ class Delivery:
         for item in done:
             try:
                 await write_outcomes(self._services, [item])
-            except AWAY:
-                self._done.append(item)
-            except Exception:
-                log.exception("outcome_not_written", outbox=item.row["id"])
+            except Exception as error:
+                if is_away(error):
+                    self._done.append(item)
+                else:
+                    log.exception("outcome_not_written", outbox=item.row["id"])
 
     async def finish(self, within_s: float) -> None:
         """Let what is on its way arrive, and write what became of it; at most so many seconds."""

@@ -18,8 +18,6 @@ from zoneinfo import ZoneInfo
 import orjson
 import structlog
 from sqlalchemy import Integer, bindparam, exists, func, insert, or_, select, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
@@ -31,6 +29,7 @@ from bot.pipeline.writes import write_plans
 from bot.scripts import learn_versions
 from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
+from bot.store.database import is_away
 from bot.store.direct import Query
 from bot.store.ids import new_id
 from bot.store.statements import among, next_numbers
@@ -74,6 +73,8 @@ async def run_turns(
         with metrics.turn_batch():
             return await _run(services, ids, ROWS_A_TURN, outlet)
     except Exception as error:
+        if is_away(error):
+            raise
         if len(ids) > 1:
             log.warning("batch_not_written", conversations=len(ids), error=type(error).__name__)
         elif _passes(error) is not Passing.AGAIN:
@@ -93,19 +94,13 @@ class Passing(StrEnum):
 
 
 _MET = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
-_AWAY = ("08", "53", "57", "58")  # classes: connection, resources, operator, system
 
 
 def _passes(error: BaseException) -> Passing:
-    if isinstance(error, DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", None) or "")
-        if state in _MET:
-            return Passing.AGAIN
-        away = isinstance(error, (OperationalError, InterfaceError)) or state.startswith(_AWAY)
-        return Passing.AWAY if away or error.connection_invalidated else Passing.NEVER
-    if isinstance(error, (OSError, SqlTimeoutError)):
-        return Passing.AWAY
-    return Passing.NEVER
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    if state in _MET:
+        return Passing.AGAIN
+    return Passing.AWAY if is_away(error) else Passing.NEVER
 
 
 async def _run_alone(services: Services, conversation_id: str, outlet: Outlet | None) -> list[str]:

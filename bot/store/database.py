@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bot.store.direct import driver_of, run_on_driver
+from bot.store.direct import AWAY_STATES, driver_of, run_on_driver
 
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -34,6 +41,16 @@ AWAY: tuple[type[Exception], ...] = (
     PoolTimeoutError,
     ConnectionError,
 )
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not be reached or is full, so that the same succeeds later."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return (
+            error.connection_invalidated or isinstance(error, AWAY) or state.startswith(AWAY_STATES)
+        )
+    return isinstance(error, (*AWAY, OSError))
 
 
 class DatabaseError(Exception):
@@ -197,13 +214,21 @@ def _postgresql_engines(url: URL, pool_size: int) -> tuple[AsyncEngine, AsyncEng
 def _postgresql_engine(
     url: URL, settings: dict[str, str], isolation: str, **pool: Any
 ) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         hide_parameters=True,  # errors go to the log, values do not
         isolation_level=isolation,
         connect_args={"timeout": _CONNECT_S, "server_settings": settings},
         **pool,
     )
+    event.listen(engine.sync_engine, "checkout", _still_open)
+    return engine
+
+
+def _still_open(connection: Any, record: Any, proxy: Any) -> None:
+    """A server that was restarted has closed all connections at once: none of them is handed out."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 @asynccontextmanager

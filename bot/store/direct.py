@@ -41,7 +41,7 @@ Row = Mapping[str, Any]
 _PLAIN = (Sealed, Moment)  # asyncpg's bytes and aware UTC times are what the code works with
 
 _dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-_AWAY = ("08", "53", "57", "58")  # SQLSTATE classes: connection, resources, operator, system
+AWAY_STATES = ("08", "53", "57", "58")  # SQLSTATE classes: connection, resources, operator, system
 
 
 class Query:
@@ -272,6 +272,10 @@ async def run_on_driver(conn: AsyncConnection, call: Awaitable[T]) -> T:
     leaves the pool."""
     try:
         return await call
+    except asyncpg.InternalClientError as error:  # the protocol is out of step: of no use any more
+        driver_of(conn).terminate()
+        await conn.invalidate()
+        raise translated(error, gone=True) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         gone = conn.invalidated or driver_of(conn).is_closed()
         if gone and not conn.invalidated:
@@ -289,7 +293,7 @@ def translated(error: Exception, *, gone: bool) -> DBAPIError:
         kind = IntegrityError
     elif not state:
         kind = InterfaceError
-    elif gone or state.startswith(_AWAY):
+    elif gone or state.startswith(AWAY_STATES):
         kind = OperationalError
     return kind("", None, error, hide_parameters=True, connection_invalidated=gone)
 
