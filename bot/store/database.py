@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, event, make_url, text
+from sqlalchemy import URL, Connection, ExceptionContext, NullPool, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -83,12 +83,6 @@ class Database:
                 await conn.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError, TimeoutError, ImportError) as error:
             await database.dispose()
-            raise DatabaseError(_explain(parsed, error)) from None
-        except Exception as error:
-            # asyncpg's own errors come unwrapped where no connection stood yet.
-            await database.dispose()
-            if not type(error).__module__.startswith("asyncpg"):
-                raise
             raise DatabaseError(_explain(parsed, error)) from None
         return database
 
@@ -222,6 +216,7 @@ def _postgresql_engine(
         **pool,
     )
     event.listen(engine.sync_engine, "checkout", _still_open)
+    event.listen(engine.sync_engine, "handle_error", _told_apart)
     return engine
 
 
@@ -229,6 +224,17 @@ def _still_open(connection: Any, record: Any, proxy: Any) -> None:
     """A server that was restarted has closed all connections at once: none of them is handed out."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+def _told_apart(context: ExceptionContext) -> None:
+    """A server that starts up, shuts down or has no connection left says so while connecting, and
+    cuts who is connected. SQLAlchemy has no class for that; callers know it by OperationalError."""
+    error = context.original_exception
+    state = str(getattr(error, "sqlstate", None) or "")
+    known = isinstance(context.sqlalchemy_exception, (OperationalError, InterfaceError))
+    if state.startswith(AWAY_STATES) and not known:
+        gone = context.is_disconnect
+        raise OperationalError("", None, error, hide_parameters=True, connection_invalidated=gone)
 
 
 @asynccontextmanager

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, make_url, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bot.store.database import Database, DatabaseError
+from bot.store.database import AWAY, Database, DatabaseError, _postgresql_engines
 from bot.store.tables import suppression
 from tests.bot.store.filling import NOW
 
@@ -185,3 +185,26 @@ async def test_a_missing_postgresql_database_is_named(database_url: str) -> None
         return
     with pytest.raises(DatabaseError, match='database "nowhere" does not exist'):
         await Database.open(database_url.rpartition("/")[0] + "/nowhere")
+
+
+@pytest.mark.parametrize("state", ["57P03", "53300"])  # starting up; no connection is left
+async def test_a_server_that_takes_no_connection_now_is_away(state: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # may we use TLS?
+        writer.write(b"N")
+        await reader.read(1024)
+        fields = b"SFATAL\0C" + state.encode() + b"\0Mnot now\0\0"
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = make_url(f"postgresql+asyncpg://me:secret@127.0.0.1:{port}/it")
+    db = Database(url, *_postgresql_engines(url, 1))
+    async with server:
+        for block in (db.read, db.write):
+            with pytest.raises(AWAY):
+                async with block():
+                    pass
+    await db.dispose()
