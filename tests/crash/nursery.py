@@ -1,5 +1,6 @@
-"""Starts the product's processes by forking one that has imported everything: a kill a second would
-otherwise measure how fast Python imports.
+"""Starts the product's processes by forking one that has imported everything, read the scripts and
+trained the intent model: a kill a second would otherwise measure how fast Python imports. What a new
+process does with its database, its bus and its sockets is as always.
 
 Run as `python -m tests.crash.nursery`. Lines of JSON on standard input: {"start": [arguments of
 bot.bench.server], "env": {…}, "log": path} and {"signal": number, "pid": pid}. It prints {"ready": true}
@@ -9,6 +10,7 @@ ends, everything is killed.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import json
@@ -16,19 +18,35 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bot import assembly, scripts
 from bot.bench import server
-from bot.runtime import Runtime
+from bot.settings import Settings
 
 REAP_S = 0.05
 _PR_SET_PDEATHSIG = 1
-IMPORTED = (server, Runtime)
+
+
+async def make_ready() -> None:
+    """Do once what every process of the product does with files alone, and remember it."""
+    vars(assembly)["_detector"] = cache(vars(assembly)["_detector"])
+    vars(scripts)["_read"] = cache(vars(scripts)["_read"])
+    with tempfile.TemporaryDirectory() as folder:
+        changes = {"data_dir": Path(folder), "database_url": f"sqlite+aiosqlite:///{folder}/a.db"}
+        settings = Settings().model_copy(update=changes)
+        async with assembly.open_services(
+            settings, migrated=True, warn=lambda line: None, scripts=(server.SCRIPT,)
+        ):
+            pass
 
 
 def main() -> None:
+    asyncio.run(make_ready())
     children: set[int] = set()
     waiting = b""
     gc.freeze()

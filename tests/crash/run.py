@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ from tests.crash.servers import own_postgres
 
 TURNS_EACH = 6
 STEP_S = 5
+PROGRESS_S = 10.0
 ALL = ("all", "all")
 SPLIT = ("web", "web", "worker", "worker")
 
@@ -73,8 +74,9 @@ class _World:
     evidence: dict[str, Evidence] = field(default_factory=dict)  # by person id
 
 
-async def crash_run(plan: Plan) -> Report:
-    """Do it and check it. Raises if the servers cannot be had or a process does not come up."""
+async def crash_run(plan: Plan, say: Callable[[str], None] = lambda line: None) -> Report:
+    """Do it and check it. Raises if the servers cannot be had or a process does not come up.
+    `say` gets a line of progress now and then."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huifang-crash-")))
         postgres = stack.enter_context(own_postgres())
@@ -96,7 +98,9 @@ async def crash_run(plan: Plan) -> Report:
         load = Load(http, platform, fleet, secret, plan.seed)
         chaos = Chaos(fleet, postgres, redis, plan.seed, plan.kill_every_s, plan.blows)
         began = time.monotonic()
+        saying = asyncio.create_task(_progress(say, load, fleet))
         await _under_fire(plan, world, load, chaos)
+        saying.cancel()
         seconds = time.monotonic() - began
         await fleet.all_up()
         settled_s = await _settled(world.services, plan.settle_s)
@@ -129,6 +133,13 @@ async def crash_run(plan: Plan) -> Report:
                 if item.text_id
             },
         )
+
+
+async def _progress(say: Callable[[str], None], load: Load, fleet: Fleet) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        up = sum(slot.up for slot in fleet.slots)
+        say(f"{load.turns} turns, {fleet.kills} kills, {up} of {len(fleet.slots)} processes up")
 
 
 async def _under_fire(plan: Plan, world: _World, load: Load, chaos: Chaos) -> None:
@@ -275,7 +286,7 @@ def main() -> None:
         blows=every_blow(given.bus, given.rounds),
         logs=given.logs,
     )
-    report = asyncio.run(crash_run(plan))
+    report = asyncio.run(crash_run(plan, lambda line: print(line, file=sys.stderr)))  # noqa: T201
     sys.stdout.write(report.to_json() if given.json else table(report))
     sys.exit(1 if report.faulty else 0)
 
