@@ -33,7 +33,11 @@ OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the 
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
 GATHER_S = 0.003  # how long a batch waits for more, and only after one of several
 AWAY_S = 0.3  # between two tries while the database is away
-STOP_S = 10.0  # a graceful stop drains within this
+# A graceful stop drains within 10 s: 4 s for requests (bot.web.server), then these.
+TASKS_S = 2.0  # a batch of turns under way is written
+SENDS_S = 3.0  # what is on its way to a platform arrives
+SMALL_S = 0.5
+STOP_S = TASKS_S + SENDS_S + SMALL_S
 SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
 
@@ -73,10 +77,10 @@ class Runtime:
     async def __aexit__(self, *error: object) -> None:
         for task in reversed(self._tasks):
             task.cancel()
-        await asyncio.wait(self._tasks, timeout=STOP_S)
+        await asyncio.wait(self._tasks, timeout=TASKS_S)
         # What is on its way to a platform is waited for: cut off, nobody could tell if it arrived.
-        await asyncio.gather(_end(self._sending, STOP_S), self.delivery.finish(STOP_S))
-        await _end(self._small, 1.0)
+        await asyncio.gather(_end(self._sending, SENDS_S), self.delivery.finish(SENDS_S))
+        await _end(self._small, SMALL_S)
         await self._stack.aclose()
 
     def _connect(self) -> None:
@@ -129,8 +133,12 @@ class Runtime:
                 await asyncio.sleep(GATHER_S)
             ids = await bus.take(Topic.TURNS, BATCH)
             many = len(ids) > 1
+            work = asyncio.create_task(run_turns(self.services, ids, self.delivery))
             try:
-                again = await run_turns(self.services, ids, self.delivery)
+                again = await asyncio.shield(work)
+            except asyncio.CancelledError:  # the process stops: what was begun is written and sent
+                await asyncio.wait({work}, timeout=TASKS_S)
+                raise
             except Exception as error:
                 if not is_away(error):
                     raise

@@ -133,12 +133,19 @@ class Delivery:
                     log.exception("outcome_not_written", outbox=item.row["id"])
 
     async def finish(self, within_s: float) -> None:
-        """Let what is on its way arrive, and write what became of it; at most so many seconds."""
+        """Let what is on its way arrive, and write what became of it; what takes longer is ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._tasks or self._writing:
-                    waiting = {*self._tasks, *([self._writing] if self._writing else [])}
+                while waiting := self._under_way_now():
                     await asyncio.wait(waiting)
+        if late := self._under_way_now():
+            log.warning("sends_cut_off", conversations=len(self._tasks))
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=1)
+
+    def _under_way_now(self) -> set[asyncio.Task[None]]:
+        return {*self._tasks, *([self._writing] if self._writing else [])}
 
     async def _send_all(self, rows: list[Due]) -> list[Done]:
         """Send one conversation's rows in order; the first that has to wait stops the rest."""

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from bot.pipeline.live import LiveHub
 
 GC_THRESHOLD = 10_000  # new objects before a look for garbage; Python's own is 700
-GRACE_S = 10  # what a request that is under way gets when the server stops
+GRACE_S = 4  # seconds; what a request that is under way gets when the server stops
 
 
 def keep_what_is_made() -> None:
