@@ -39,10 +39,10 @@ def configure_logs(level: int = logging.INFO, form: LogFormat = LogFormat.AUTO) 
     structlog.configure(
         processors=[*gate, _renderer(human)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardErrorHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[only_template, *gate],
@@ -54,6 +54,25 @@ def configure_logs(level: int = logging.INFO, form: LogFormat = LogFormat.AUTO) 
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     sys.excepthook = _crashed
+
+
+class _StandardError:
+    """Writes lines to what standard error is at that moment: tests replace it."""
+
+    def __init__(self, *args: object) -> None: ...
+
+    def msg(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 (the log itself)
+
+    debug = info = warning = error = critical = log = msg
+
+
+class _StandardErrorHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _StandardError().msg(self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 def show_place(logger: Any, method: str, event: Event) -> Event:
