@@ -50,6 +50,7 @@ class Fleet:
         self._starting = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self.kills = 0
+        self.start_s: list[float] = []  # of each start, until it took connections
         self.stopping = False
 
     @property
@@ -115,13 +116,26 @@ class Fleet:
                 slot.pid = await self._pids.get()
                 ended = self._ended[slot.pid] = asyncio.Event()
             slot.starts += 1
-            looking = asyncio.create_task(_take_connections(slot))
+            looking = asyncio.create_task(self._take_connections(slot))
             await ended.wait()
             looking.cancel()
             slot.up = False
             if self.stopping:
                 return
             await asyncio.sleep(AGAIN_S)
+
+    async def _take_connections(self, slot: Slot) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", slot.port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            slot.up = True
+            self.start_s.append(time.monotonic() - began)
+            return
 
     def _say(self, order: dict[str, Any]) -> None:
         assert self._nursery is not None
@@ -139,18 +153,6 @@ class Fleet:
                 self._pids.put_nowait(told["pid"])
             elif told["ended"] in self._ended:
                 self._ended[told["ended"]].set()
-
-
-async def _take_connections(slot: Slot) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", slot.port)
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        writer.close()
-        slot.up = True
-        return
 
 
 @asynccontextmanager

@@ -26,10 +26,13 @@ from typing import Any
 
 from bot import assembly, scripts
 from bot.bench import server
+from bot.pipeline import rates_redis
+from bot.pipeline.bus import redis
 from bot.settings import Settings
 
 REAP_S = 0.05
 _PR_SET_PDEATHSIG = 1
+LATER = (redis, rates_redis)  # imported by the product where it is told to
 
 
 async def make_ready() -> None:

@@ -22,6 +22,7 @@ class Report:
     seconds: float
     kills: int
     starts: int
+    start_s: float  # median, until a process took connections
     blows: dict[str, int]
     timeline: list[str]
     redelivered: dict[str, int]
@@ -81,7 +82,7 @@ def table(report: Report) -> str:
     rows = [
         ("turns", f"{report.turns} in {report.seconds} s"),
         ("texts taken by the platform", str(report.texts)),
-        ("kill -9", f"{report.kills} ({report.starts} starts)"),
+        ("kill -9", f"{report.kills} ({report.starts} starts, {report.start_s} s each)"),
         ("servers", parts(report.blows)),
         ("webhooks delivered again", parts(report.redelivered)),
         ("webhooks doubled on purpose", str(report.on_purpose)),

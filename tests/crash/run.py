@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import itertools
 import secrets
+import statistics
 import sys
 import tempfile
 import time
@@ -112,6 +113,7 @@ async def crash_run(plan: Plan, say: Callable[[str], None] = lambda line: None) 
             seconds=round(seconds, 1),
             kills=fleet.kills,
             starts=sum(slot.starts for slot in fleet.slots),
+            start_s=round(statistics.median(fleet.start_s), 2),
             blows=dict(Counter(str(blow) for blow, _, _ in chaos.dealt)),
             timeline=_timeline(platform, chaos, began),
             redelivered=dict(load.redelivered),
