@@ -48,6 +48,7 @@ for bucket = 1, 2 do
         wait = math.max(wait, full[bucket] - now - (burst - tonumber(needed)) / rate)
     end
 end
+wait = math.floor(wait * 1000000 + 0.5) / 1000000  -- what is told is what decides
 if wait <= tonumber(ARGV[3]) then
     for bucket, at in pairs(full) do
         at = at + 1 / tonumber(ARGV[1 + 3 * bucket])
