@@ -140,7 +140,7 @@ async def test_send_again_is_refused_where_it_must_not_go_out(world: World) -> N
     async with services.db.write() as conn:
         await conn.execute(outbox.update().where(outbox.c.id == row).values(status="failed"))
         await erase_person(conn, services.vault, person_id, world.clock.now())
-    assert await code(resend(services, case_id, ann, line)) == "erased"
+    assert await code(resend(services, case_id, ann, line)) == "ended", "erasing ends the case"
     assert (await sent(world, row))["status"] == S.FAILED
 
 
