@@ -15,10 +15,11 @@ from typing import Generic, TypeVar
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import func, literal_column, select, text
+from sqlalchemy import Select, func, literal_column, select, text, union_all
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot import metrics
+from bot.pipeline.flow import Cause
 from bot.pipeline.ingress import Ingress
 from bot.services import Services
 from bot.settings import Settings
@@ -189,10 +190,17 @@ _WAITING = (
     .limit(literal_column(str(SAMPLE)))
     .subquery()
 )
+
+
+def _oldest_send(cause: Cause) -> Select[tuple[datetime]]:
+    unsent = text("status IN ('pending','claimed')")  # the words of its partial index
+    first = func.min(outbox.c.due_at).label("due_at")
+    return select(first).where(unsent, outbox.c.cause == str(cause))
+
+
 _OLDEST = select(
     select(func.min(_WAITING.c.received_at)).scalar_subquery().label("inbox"),
-    select(func.min(outbox.c.due_at))
-    .where(text("status IN ('pending','claimed')"))  # the words of its partial index
+    select(func.min(union_all(*map(_oldest_send, Cause)).subquery().c.due_at))
     .scalar_subquery()
     .label("outbox"),
     select(func.min(timer.c.due_at)).scalar_subquery().label("timer"),

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from bot.hearing import Hearing, connect_telegram
 from bot.pipeline.bus import Topic
 from bot.pipeline.delivery import PATIENCE, Delivery
-from bot.pipeline.flow import SendStatus
+from bot.pipeline.flow import Cause, SendStatus
 from bot.pipeline.housekeeping import keep_house
 from bot.pipeline.ingress import Ingress
 from bot.pipeline.timers import fire_due, keep_firing
@@ -38,6 +38,8 @@ TASKS_S = 2.0  # a batch of turns under way is written
 SENDS_S = 3.0  # what is on its way to a platform arrives
 SMALL_S = 0.5
 STOP_S = TASKS_S + SENDS_S + SMALL_S
+CAMPAIGN_S = 1.0  # between two looks whether something that the bot starts itself is due
+CAMPAIGNS = 2  # batches of that under way at once
 SENDING = 8  # batches under way at once: where a platform hangs, the next batch does not wait
 
 
@@ -52,6 +54,7 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self._small: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[int]] = set()
+        self._campaign: set[asyncio.Task[int]] = set()
 
     async def __aenter__(self) -> Runtime:
         self.http = await self._stack.enter_async_context(
@@ -69,6 +72,7 @@ class Runtime:
         if self._worker:
             self._start("turns", self._turns)
             self._start("sends", self._sends)
+            self._start("campaigns", self._campaigns)
             self._start("timers", lambda: keep_firing(self.services))
             self._start("housekeeping", lambda: keep_house(self.services))
             self._start("sweep", self._sweep)
@@ -79,7 +83,8 @@ class Runtime:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=TASKS_S)
         # What is on its way to a platform is waited for: cut off, nobody could tell if it arrived.
-        await asyncio.gather(_end(self._sending, SENDS_S), self.delivery.finish(SENDS_S))
+        sending = self._sending | self._campaign
+        await asyncio.gather(_end(sending, SENDS_S), self.delivery.finish(SENDS_S))
         await _end(self._small, SMALL_S)
         await self._stack.aclose()
 
@@ -152,18 +157,35 @@ class Runtime:
         bus = self.services.bus
         while True:
             ids = await bus.take(Topic.SENDS, BATCH)
-            batch = asyncio.create_task(self.delivery.send_due(ids))
-            self._sending.add(batch)
-            batch.add_done_callback(self._sent)
-            # Batches gather while one is under way, unless that takes unusually long.
-            await asyncio.wait({batch}, timeout=PATIENCE)
-            while len(self._sending) >= SENDING:
-                await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            await self._begin(self.delivery.send_due(ids, Cause.REPLY), self._sending)
+            await _room(self._sending, SENDING)
 
-    def _sent(self, batch: asyncio.Task[int]) -> None:
-        self._sending.discard(batch)
-        if not batch.cancelled() and (error := batch.exception()) is not None:
-            log.error("sending_failed", exc_info=error)
+    async def _campaigns(self) -> None:
+        """What the bot starts by itself has batches of its own: however much of it there is and
+        however slowly it goes, replies find a sender at once."""
+        while True:
+            await _room(self._campaign, CAMPAIGNS)
+            work = self.delivery.send_due(what=Cause.PROACTIVE)
+            if not await self._begin(work, self._campaign):
+                await asyncio.sleep(CAMPAIGN_S)
+
+    async def _begin(
+        self, work: Coroutine[Any, Any, int], under_way: set[asyncio.Task[int]]
+    ) -> bool:
+        """Start a batch. Others gather while it is under way, unless that takes unusually long.
+        False if it is done and there was nothing to send."""
+
+        def done(task: asyncio.Task[int]) -> None:
+            under_way.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("sending_failed", exc_info=error)
+
+        batch = asyncio.create_task(work)
+        under_way.add(batch)
+        batch.add_done_callback(done)
+        await asyncio.wait({batch}, timeout=PATIENCE)
+        failed = batch.done() and (batch.cancelled() or batch.exception() is not None)
+        return not batch.done() or (not failed and batch.result() > 0)
 
     async def _articles(self) -> None:
         """Pages show and turns answer from the articles, so every role keeps them up to date."""
@@ -178,13 +200,14 @@ class Runtime:
         while True:
             await sweep(self.services)
             while len(self._sending) < SENDING:
-                batch = asyncio.create_task(self.delivery.send_due())
-                self._sending.add(batch)
-                batch.add_done_callback(self._sent)
-                await asyncio.wait({batch}, timeout=PATIENCE)
-                if batch.done() and (batch.cancelled() or batch.exception() or not batch.result()):
+                if not await self._begin(self.delivery.send_due(what=Cause.REPLY), self._sending):
                     break
             await asyncio.sleep(SWEEP_S)
+
+
+async def _room(under_way: set[asyncio.Task[int]], most: int) -> None:
+    while len(under_way) >= most:
+        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> None:

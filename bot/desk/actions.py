@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.desk.control import Act, after
+from bot.desk.dead_letters import may_send_again
 from bot.pipeline.bus import Topic
 from bot.pipeline.flow import Author, Cause, Control, InboxKind, SendStatus
 from bot.safety.access import User
 from bot.safety.guard import Violation, check_outgoing
 from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
-from bot.store.tables import audit, case, conversation, inbox, message, outbox, record, user
+from bot.store.tables import (
+    audit,
+    case,
+    conversation,
+    inbox,
+    message,
+    outbox,
+    person,
+    record,
+    user,
+)
 from bot.store.vault import PersonKey
 
 LONGEST_REPLY = 4000  # characters; the smallest text limit of our channels is 4096
-# What "send again" may take up. Nothing repeats an unknown outcome by itself; a person may.
-RESENDABLE = frozenset({SendStatus.FAILED, SendStatus.DROPPED, SendStatus.UNKNOWN})
 
 
 class DeskError(Exception):
@@ -157,35 +167,67 @@ async def resolve(services: Services, case_id: str, who: User, *, seen: int | No
 
 
 async def resend(services: Services, case_id: str, who: User, message_id: int) -> None:
-    """Try a text of an agent again that failed, or of which nobody can tell whether it arrived.
-    Raises DeskError `not_failed`."""
+    """Send a text of ours again that failed, or of which nobody can tell whether it arrived: the same
+    outbox row, from the part on that failed. What it was before stands in the record and the audit
+    log, so that a text which arrived twice can be explained.
+
+    Raises DeskError `not_failed` (it is not, or no longer, such a text), `not_taken`, `taken`,
+    `ended`, `opted_out`, `erased`.
+    """
+    now = services.clock.now()
     async with services.db.write() as conn:
         held = await _lock(conn, case_id)
         _own(held, who)
-        row = await conn.scalar(
-            select(message.c.outbox_id).where(
-                message.c.id == message_id, message.c.conversation_id == held.conversation_id
-            )
-        )
-        done = await conn.execute(
+        if held.control is not Control.HUMAN:
+            raise DeskError("not_taken", "take the case first; until then the bot may speak")
+        await _key(conn, services, held)
+        if await conn.scalar(select(person.c.opted_out_at).where(person.c.id == held.person_id)):
+            raise DeskError("opted_out", "the person wants no more messages; nothing was sent")
+        row = await _failed(conn, held, message_id)
+        await conn.execute(
             update(outbox)
-            .where(
-                outbox.c.id == row,
-                outbox.c.author == str(Author.AGENT),
-                outbox.c.status.in_([str(status) for status in RESENDABLE]),
-            )
+            .where(outbox.c.id == row["id"])
             .values(
                 status=str(SendStatus.PENDING),
+                cause=str(Cause.REPLY),  # a person decided it
                 attempts=0,
                 detail=None,
-                due_at=services.clock.now(),
+                claimed_at=None,
+                due_at=now,
                 control_epoch=held.epoch,
+                **(_FROM_THE_START if row["sent_at"] else {}),
             )
         )
-        if done.rowcount == 0:
-            raise DeskError("not_failed", "this text did not fail; nothing was sent again")
+        what = {"outbox": row["id"], "was": row["status"], "detail": row["detail"] or ""}
+        await _write_down(conn, held, who, "sent_again", now, what)
     await services.bus.publish(Topic.SENDS, [held.conversation_id])
     await services.told([held.conversation_id])
+
+
+# What the platform took and then could not deliver: nothing of it counts as done.
+_FROM_THE_START = {
+    "parts_done": 0,
+    "provider_id": None,
+    "sent_at": None,
+    "receipt": None,
+    "receipt_at": None,
+}
+
+
+async def _failed(conn: AsyncConnection, held: _Case, message_id: int) -> RowMapping:
+    """The outbox row of a message that may be sent again. Raises DeskError `not_failed`."""
+    found = await conn.execute(
+        select(outbox)
+        .join(message, message.c.outbox_id == outbox.c.id)
+        .where(message.c.id == message_id, message.c.conversation_id == held.conversation_id)
+        .with_for_update(of=outbox)  # a receipt may come at this moment
+    )
+    row = found.mappings().one_or_none()
+    if row is None or not may_send_again(
+        Author(row["author"]), SendStatus(row["status"]), row["detail"] or ""
+    ):
+        raise DeskError("not_failed", "this text did not fail; nothing was sent again")
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +427,12 @@ async def _insert_text(
 
 
 async def _write_down(
-    conn: AsyncConnection, held: _Case, who: User, action: str, now: datetime
+    conn: AsyncConnection,
+    held: _Case,
+    who: User,
+    action: str,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     await conn.execute(
         insert(record),
@@ -394,7 +441,7 @@ async def _write_down(
             "followup_id": held.followup_id,
             "kind": f"case_{action}",
             "actor": "agent",
-            "data": {"case": held.id, "agent": who.id},
+            "data": {"case": held.id, "agent": who.id, **(data or {})},
             "at": now,
         },
     )
@@ -405,6 +452,6 @@ async def _write_down(
             "actor": who.login,
             "action": f"case.{action}",
             "object": f"case:{held.id}",
-            "data": {},
+            "data": dict(data or {}),
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from bot.pipeline.claims import AGAIN
 from bot.pipeline.flow import SendStatus
 from channels.message import MediaKind, ReceiptStatus
 from dialogs.script import HandoffReason
@@ -103,10 +104,11 @@ def deliveries(_: Translate) -> Mapping[Delivered, str]:
     }
 
 
-def failure(detail: str, _: Translate) -> str:
+def failure(detail: str, _: Translate, *, unknown: bool = False) -> str:
     """Why a text did not go out, for somebody who has never seen our code. `detail` is the outbox
-    row's: a gate's word, or the adapter's kind of outcome in front of a colon."""
-    word = detail.partition(":")[0].strip()
+    row's: a gate's word, or the adapter's kind of outcome in front of a colon. `unknown`: nobody can
+    tell whether it arrived."""
+    word = detail.removeprefix(AGAIN).lstrip("; ").partition(":")[0].strip()
     known = {
         "window_closed": _("the channel's reply window is closed until the person writes again"),
         "opted_out": _("the person blocked messages"),
@@ -118,7 +120,18 @@ def failure(detail: str, _: Translate) -> str:
         "transient": _("the platform could not be reached, also after several attempts"),
         "this channel account is not switched on": _("this channel is switched off"),
         "the sender died while sending": _("the connection broke while it was being sent"),
+        "the gates could not be asked": _("our database could not be reached for a long time"),
+        "template_problem": _("the platform refused the template; an administrator has to look"),
+        "platform": _("the platform took it, but could not deliver it"),
+        "bug": _("an error of ours; an administrator has to look"),
+        "stale_control": _("a colleague took over before it was sent"),
+        "not_in_control": _("a colleague took over before it was sent"),
+        "answered": _("it was not needed any more: the person had answered"),
+        "unanswered": _("the person left the last messages unanswered, so the bot keeps quiet"),
+        "template_sent": _("a template was sent in its place"),
     }
+    if unknown:
+        return known.get(word, _("the platform did not say whether it arrived"))
     return known.get(word, _("the platform did not take it"))
 
 

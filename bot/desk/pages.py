@@ -239,7 +239,9 @@ def _case_values(
     return {
         "case": found,
         "box": box or Composer(Mode.REPLY if found.may_write else Mode.NOTE),
-        "failure": lambda detail: labels.failure(detail, words.gettext),
+        "failure": lambda entry: labels.failure(
+            entry.detail, words.gettext, unknown=entry.state is labels.Delivered.UNKNOWN
+        ),
     }
 
 

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.desk.dead_letters import may_send_again
 from bot.desk.labels import Delivered, delivered
 from bot.pipeline.flow import Author, SendStatus
 from bot.store.masks import mask_digits
@@ -28,6 +29,7 @@ class Happening(StrEnum):
     CLAIMED = "case_claimed"
     RESOLVED = "case_resolved"
     GIVEN_BACK = "case_given_back"
+    SENT_AGAIN = "case_sent_again"
     OPTED_OUT = "opted_out"
     OPTED_IN = "opted_in"
     REMINDER = "reminder"
@@ -38,7 +40,8 @@ class Happening(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A message, or with `happening` an event. `id` is the message's, 0 of an event. `by` is an
-    agent's name; `state` is of our own texts; `detail` says why one failed, or the event's word;
+    agent's name; `state` is of our own texts; `detail` says why one failed, or the event's
+    word;
     `turn` marks the first of several by the same author."""
 
     at: datetime
@@ -52,6 +55,7 @@ class Entry:
     edited: bool = False
     state: Delivered | None = None
     detail: str = ""
+    again: bool = False  # an agent may send it again
     happening: Happening | None = None
     turn: bool = True
 
@@ -100,10 +104,11 @@ def _entry(row: RowMapping, key: PersonKey) -> Entry:
         return Entry(row["at"], row["id"], happening=Happening.OPENED)
     body = orjson.loads(key.open(row["body"]))
     status = SendStatus(row["status"]) if row["status"] else None
+    author, detail = Author(row["author"]), row["detail"] or ""
     return Entry(
         at=row["at"],
         id=row["id"],
-        author=Author(row["author"]),
+        author=author,
         by=str(body.get("by", "")),
         text=text_of(body),
         label=str(body.get("label") or ""),
@@ -111,7 +116,8 @@ def _entry(row: RowMapping, key: PersonKey) -> Entry:
         media=tuple(str(kind) for kind in body.get("media", ())),
         edited=row["kind"] == "edit",
         state=delivered(status, row["receipt"]) if status else None,
-        detail=row["detail"] or "",
+        detail=detail,
+        again=status is not None and may_send_again(author, status, detail),
     )
 
 

@@ -31,6 +31,7 @@ from bot.store.tables import UNSENT, address, conversation, followup, outbox, pe
 from channels.message import Address
 
 CONVERSATIONS = 64  # claimed in one transaction
+CAMPAIGN = 16  # of them, those to whom only the bot wants to say something: sent to at once
 ATTEMPTS = 8  # of one text, before it is given up
 LEASE = timedelta(seconds=120)  # when it runs out, the sender has died
 LAST_START = timedelta(
@@ -63,11 +64,17 @@ class Outlet(Protocol):
         """Send these, which are committed. Returns at once."""
 
 
-async def claim_due(services: Services, conversation_ids: Collection[str] | None) -> list[Due]:
-    """Take what is due, of these conversations or of any. Claims that ran out are settled first."""
+async def claim_due(
+    services: Services, conversation_ids: Collection[str] | None, what: Cause | None = None
+) -> list[Due]:
+    """Take what is due, of these conversations or of any: replies first, however long what the bot
+    starts itself has been due. `what`: only conversations with something due of this cause. Claims
+    that ran out are settled first."""
     now = services.clock.now()
     async with services.db.write() as conn:
-        heads = await _heads(conn, now, conversation_ids)
+        heads: list[str] = []
+        for cause in (what,) if what else (Cause.REPLY, Cause.PROACTIVE):
+            heads += await _heads(conn, now, conversation_ids, cause, set(heads))
         if not heads:
             return []
         waiting = await _ROWS.rows(conn, {"ids": heads})
@@ -151,15 +158,20 @@ def may_repeat(row: Row) -> bool:
 
 
 async def _heads(
-    conn: AsyncConnection, now: datetime, conversation_ids: Collection[str] | None
+    conn: AsyncConnection,
+    now: datetime,
+    conversation_ids: Collection[str] | None,
+    cause: Cause,
+    taken: Collection[str],
 ) -> list[str]:
-    """Lock conversations with something to send now that nobody else is sending to."""
-    moments = {"now": now, "expired": now - LEASE}
+    """Lock conversations with something of this cause to send now that nobody else is sending to;
+    without those that are `taken` already."""
+    values: dict[str, Any] = {"now": now, "expired": now - LEASE}
     if conversation_ids is None:
-        rows = await _ANY_HEADS.rows(conn, moments)
+        rows = await _ANY_HEADS[cause].rows(conn, values)
     else:
-        rows = await _HEADS_AMONG.rows(conn, {**moments, "among": conversation_ids})
-    return [row["id"] for row in rows]
+        rows = await _HEADS_AMONG[cause].rows(conn, {**values, "among": conversation_ids})
+    return [row["id"] for row in rows if row["id"] not in taken]
 
 
 def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
@@ -180,7 +192,7 @@ def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
     return taken
 
 
-def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
+def _heads_query(cause: Cause, *further: ColumnElement[bool]) -> Select[tuple[str]]:
     other, earlier = outbox.alias("other"), outbox.alias("earlier")
     now, expired = bindparam("now", type_=Moment()), bindparam("expired", type_=Moment())
     held = exists().where(
@@ -195,17 +207,24 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
         earlier.c.id < outbox.c.id,
         earlier.c.status == literal_column("'pending'"),
         earlier.c.due_at > now,
-        or_(earlier.c.cause == str(Cause.REPLY), outbox.c.cause == str(Cause.PROACTIVE)),
+        *([earlier.c.cause == str(Cause.REPLY)] if cause is Cause.REPLY else []),
     )
     due = or_(
-        and_(outbox.c.status == str(SendStatus.PENDING), outbox.c.due_at <= now, ~behind),
+        and_(outbox.c.status == str(SendStatus.PENDING), ~behind),
         and_(outbox.c.status == str(SendStatus.CLAIMED), outbox.c.claimed_at < expired),
     )
     waiting = (
         select(outbox.c.conversation_id)
-        .where(UNSENT, due, ~held, *further)
+        .where(
+            UNSENT,
+            outbox.c.cause == literal_column(f"'{cause}'"),  # literal: it is planned for this one
+            outbox.c.due_at <= now,  # also of what is claimed; bounds the look at the index
+            due,
+            ~held,
+            *further,
+        )
         .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(CONVERSATIONS)
+        .limit(literal_column(str(CONVERSATIONS if cause is Cause.REPLY else CAMPAIGN)))
     )
     return (
         select(conversation.c.id)
@@ -215,8 +234,10 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     )
 
 
-_ANY_HEADS = Query(_heads_query())
-_HEADS_AMONG = Query(_heads_query(among(outbox.c.conversation_id, "among")))
+_ANY_HEADS = {cause: Query(_heads_query(cause)) for cause in Cause}
+_HEADS_AMONG = {
+    cause: Query(_heads_query(cause, among(outbox.c.conversation_id, "among"))) for cause in Cause
+}
 _CLAIM = Query(
     update(outbox)
     .where(among(outbox.c.id, "rows"))

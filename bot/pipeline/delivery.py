@@ -1,7 +1,8 @@
 """Outbox → gates → rate limit → channel → outcome.
 
 A sender claims conversations, not rows: all that is due for one conversation is sent by one sender,
-in order. A claim is a lease; when it runs out (the process died while sending) nobody can tell what
+in order. Two priorities: what only the bot wants to say (a campaign, reminders) has slots of its own
+and leaves tokens over, so that it delays no reply to somebody who writes. A claim is a lease; when it runs out (the process died while sending) nobody can tell what
 arrived: a reply is sent once more, anything else is left to a person.
 """
 
@@ -28,12 +29,15 @@ from bot.safety.gates import Verdict, VerdictKind, may_send
 from bot.services import Services
 from bot.store.database import is_away
 from channels.base import Channel, Outcome, OutcomeKind
-from channels.message import Address, Option, Outgoing
+from channels.message import Address, Caps, Option, Outgoing
 
 log = structlog.get_logger()
 
 LONGEST_BACKOFF = 300.0  # seconds
 PARALLEL = 32  # conversations of one account sent to at the same time by one process
+CAMPAIGN_PARALLEL = 16  # the same, of those to whom only the bot wants to say something
+CAMPAIGN_WAITS = 1.0  # seconds that such a sender waits for a token; somebody may write meanwhile
+LOOK_AGAIN_S = 0.1  # between two looks whether there is a token to spare
 WORTH_WAITING = 2.0  # seconds that a sender waits for a rate limit; more is written as due later
 UNDER_WAY = 128  # conversations of one account that turns of this process hand over at most
 OUTCOMES_AGAIN_S = 0.5  # seconds between two tries to write outcomes while the database is away
@@ -65,10 +69,16 @@ class Delivery:
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PARALLEL)
         )
+        self._campaign_slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(CAMPAIGN_PARALLEL)
+        )
 
-    async def send_due(self, conversation_ids: Collection[str] | None = None) -> int:
-        """Send what is due, of these conversations or of any; returns the rows handled."""
-        claimed = await claim_due(self._services, conversation_ids)
+    async def send_due(
+        self, conversation_ids: Collection[str] | None = None, what: Cause | None = None
+    ) -> int:
+        """Send what is due, of these conversations or of any; returns the rows handled. `what`: only
+        to conversations with something due of this cause."""
+        claimed = await claim_due(self._services, conversation_ids, what)
         running = {asyncio.create_task(self._send_all(rows)) for rows in _by_chat(claimed)}
         try:
             while running:
@@ -150,14 +160,17 @@ class Delivery:
     async def _send_all(self, rows: list[Due]) -> list[Done]:
         """Send one conversation's rows in order; the first that has to wait stops the rest."""
         done: list[Done] = []
-        async with self._slots[rows[0].row["account"]]:
+        # Where a reply stands behind it, what the bot starts itself is as urgent as that.
+        campaign = all(due.row["cause"] == Cause.PROACTIVE for due in rows)
+        slots = self._campaign_slots if campaign else self._slots
+        async with slots[rows[0].row["account"]]:
             held_back: Done | None = None  # by a gate: only what the bot starts itself waits for it
             for index, due in enumerate(rows):
                 proactive = due.row["cause"] == Cause.PROACTIVE
                 if held_back is not None and proactive:
                     done.append(Done.held(due.row, held_back))
                     continue
-                outcome = await self._send_safely(due, done)
+                outcome = await self._send_safely(due, done, campaign)
                 done.append(outcome)
                 if outcome.status is SendStatus.PENDING and outcome.gated:
                     held_back = outcome
@@ -170,7 +183,7 @@ class Delivery:
                     break
         return done
 
-    async def _send_safely(self, due: Due, before: list[Done]) -> Done:
+    async def _send_safely(self, due: Due, before: list[Done], campaign: bool) -> Done:
         """Our own mistake must not stop the others, nor send anything twice."""
         if self._services.clock.now() - due.claimed_at > LAST_START:
             return Done.released(due.row)  # another sender would soon take it for ours that died
@@ -180,7 +193,7 @@ class Delivery:
             log.exception("gates_failed", outbox=due.row["id"])
             return self._later(due, "the gates could not be asked", due.row["parts_done"])
         try:
-            return await self._by_verdict(due, verdict, before)
+            return await self._by_verdict(due, verdict, before, campaign)
         except Exception as error:
             log.exception("send_failed", outbox=due.row["id"])
             return Done.failed(due.row, f"bug:{type(error).__name__}")
@@ -192,7 +205,9 @@ class Delivery:
         facts = await send_facts(self._services, due, channel)
         return may_send(facts, self._services.limits)
 
-    async def _by_verdict(self, due: Due, verdict: Verdict, before: list[Done]) -> Done:
+    async def _by_verdict(
+        self, due: Due, verdict: Verdict, before: list[Done], campaign: bool
+    ) -> Done:
         if verdict.kind is VerdictKind.DROP:
             return Done.dropped(due.row, verdict.reason)
         if verdict.kind is VerdictKind.DEFER:
@@ -207,21 +222,20 @@ class Delivery:
             token = outgoing.options[0].token if outgoing.options else ""
             outgoing = replace(outgoing, template=replace(template, token=token))
         channel = self._services.channels[due.row["account"]]
-        done = await self._send_parts(channel, due, outgoing)
+        done = await self._send_parts(channel, due, outgoing, campaign)
         return replace(done, template=outgoing.template is not None)
 
-    async def _send_parts(self, channel: Channel, due: Due, outgoing: Outgoing) -> Done:
+    async def _send_parts(
+        self, channel: Channel, due: Due, outgoing: Outgoing, campaign: bool
+    ) -> Done:
         parts = channel.render(due.to, outgoing)
         provider_id = due.row["provider_id"] or ""
         for number in range(due.row["parts_done"], len(parts)):
             now = self._services.clock.now()
-            account, chat = due.row["account"], str(due.row["address_id"])
-            wait = await self._rates.reserve(account, chat, channel.caps, WORTH_WAITING)
-            if wait > WORTH_WAITING or now - due.claimed_at > LAST_START:
+            wait = await self._take_token(due, channel.caps, campaign)
+            if wait or now - due.claimed_at > LAST_START:
                 until = now + timedelta(seconds=wait)
                 return Done.waiting(due.row, until, "rate", number, provider_id)
-            if wait:
-                await asyncio.sleep(wait)
             outcome = await channel.send(parts[number], self._http)
             if outcome.kind is not OutcomeKind.OK:
                 done = await self._not_sent(due, outcome, number)
@@ -229,6 +243,26 @@ class Delivery:
             provider_id = outcome.provider_id or provider_id
             self._on_sent(due.to)
         return Done.sent(due.row, provider_id, len(parts), self._services.clock.now())
+
+    async def _take_token(self, due: Due, caps: Caps, campaign: bool) -> float:
+        """Wait a little for a token. 0 if it was taken, else the seconds until there may be one."""
+        account, chat = due.row["account"], str(due.row["address_id"])
+        if not campaign:
+            wait = await self._rates.reserve(account, chat, caps, WORTH_WAITING)
+            if wait > WORTH_WAITING:
+                return wait
+            if wait:
+                await asyncio.sleep(wait)
+            return 0.0
+        waited = 0.0
+        # None is taken before its time: a reply that comes meanwhile would have to stand behind it.
+        while wait := await self._rates.reserve(account, chat, caps, 0.0, spare=True):
+            pause = max(wait, LOOK_AGAIN_S)
+            if waited + pause > CAMPAIGN_WAITS:
+                return wait
+            await asyncio.sleep(pause)
+            waited += pause
+        return 0.0
 
     async def _not_sent(self, due: Due, outcome: Outcome, parts_done: int) -> Done:
         row = due.row

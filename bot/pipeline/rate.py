@@ -11,15 +11,18 @@ from typing import Protocol
 from channels.message import Caps
 
 MOST_BUCKETS = 50_000  # chats remembered; an evicted one starts with a full bucket again
+KEPT = 0.3  # of an account's bucket, which what the bot starts itself leaves to replies
 
 
 class Rates(Protocol):
     """`chat` is one person on an account. No call raises for want of a server."""
 
-    async def reserve(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+    async def reserve(
+        self, account: str, chat: str, caps: Caps, within_s: float, *, spare: bool = False
+    ) -> float:
         """Seconds until a message may be sent (0: now). Its tokens are taken if that is at most
         `within_s`; else nothing is, so that who comes back later does not find that their own
-        earlier visit emptied the bucket."""
+        earlier visit emptied the bucket. `spare`: leave KEPT of the account's bucket to replies."""
 
     async def pause(self, account: str, chat: str, seconds: float) -> None:
         """The platform asked for silence: nothing goes out for so long. An empty `chat`: to
@@ -36,13 +39,18 @@ class LocalRates:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._limiter = RateLimiter(monotonic)
 
-    async def reserve(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
-        return self.reserve_here(account, chat, caps, within_s)
+    async def reserve(
+        self, account: str, chat: str, caps: Caps, within_s: float, *, spare: bool = False
+    ) -> float:
+        return self.reserve_here(account, chat, caps, within_s, spare=spare)
 
-    def reserve_here(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+    def reserve_here(
+        self, account: str, chat: str, caps: Caps, within_s: float, *, spare: bool = False
+    ) -> float:
         whole = account, caps.rate_per_s, account_burst(caps)
         one = _key(account, chat), caps.chat_rate_per_s, float(caps.chat_burst)
-        wait = max(self._limiter.wait(*whole), self._limiter.wait(*one))
+        needed = tokens_needed(caps, spare=spare)
+        wait = max(self._limiter.wait(*whole, needed), self._limiter.wait(*one))
         if wait <= within_s:
             self._limiter.take(*whole)
             self._limiter.take(*one)
@@ -63,6 +71,13 @@ def account_burst(caps: Caps) -> float:
     return max(1.0, caps.rate_per_s or 1)
 
 
+def tokens_needed(caps: Caps, *, spare: bool) -> float:
+    """What must be in an account's bucket so that one may be taken out. Never more than it holds: an
+    account that may send one message at a time has none to keep."""
+    burst = account_burst(caps)
+    return min(burst, 1 + KEPT * burst) if spare else 1.0
+
+
 def _key(account: str, chat: str) -> str:
     return f"{account}\0{chat}"
 
@@ -81,13 +96,16 @@ class RateLimiter:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._paused: dict[str, float] = {}  # key → until when the platform asked for silence
 
-    def wait(self, key: str, per_second: float | None, burst: float) -> float:
-        """Seconds until a token is there (0: now). Takes nothing: who comes back later must not
-        find that their own earlier visit emptied the bucket."""
+    def wait(
+        self, key: str, per_second: float | None, burst: float, needed: float = 1.0
+    ) -> float:
+        """Seconds until so many tokens are there (0: now). Takes nothing: who comes back later must
+        not find that their own earlier visit emptied the bucket."""
         now = self._now()
         wait = max(0.0, self._paused.get(key, now) - now)
         if per_second and key in self._buckets:
-            wait = max(wait, (1 - self._filled(key, per_second, burst).tokens) / per_second)
+            tokens = self._filled(key, per_second, burst).tokens
+            wait = max(wait, (needed - tokens) / per_second)
         return wait
 
     def take(self, key: str, per_second: float | None, burst: float) -> None:

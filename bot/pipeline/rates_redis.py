@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.pipeline.bus.redis_keys import Keys
-from bot.pipeline.rate import LocalRates, account_burst
+from bot.pipeline.rate import LocalRates, account_burst, tokens_needed
 from channels.message import Caps
 
 log = structlog.get_logger()
@@ -29,8 +29,9 @@ if not now then
     now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 """
-# KEYS: pauses, the account's bucket, the chat's. ARGV: time, chat, most seconds to wait, then rate
-# and burst of each bucket, rate 0 for none. Returns the seconds to wait.
+# KEYS: pauses, the account's bucket, the chat's. ARGV: time, chat, most seconds to wait, then of
+# each bucket its rate (0: there is none), its burst and the tokens that must be there. Returns the
+# seconds to wait.
 _RESERVE = (
     _NOW
     + """
@@ -40,15 +41,17 @@ for _, who in ipairs({'', ARGV[2]}) do
 end
 local full = {}
 for bucket = 1, 2 do
-    local rate, burst = tonumber(ARGV[2 + 2 * bucket]), tonumber(ARGV[3 + 2 * bucket])
+    local first = 1 + 3 * bucket
+    local rate, burst, needed = tonumber(ARGV[first]), tonumber(ARGV[first + 1]), ARGV[first + 2]
     if rate > 0 then
         full[bucket] = math.max(now, tonumber(redis.call('GET', KEYS[1 + bucket]) or 0))
-        wait = math.max(wait, full[bucket] - now - (burst - 1) / rate)
+        wait = math.max(wait, full[bucket] - now - (burst - tonumber(needed)) / rate)
     end
 end
+wait = math.floor(wait * 1000000 + 0.5) / 1000000  -- what is told is what decides
 if wait <= tonumber(ARGV[3]) then
     for bucket, at in pairs(full) do
-        at = at + 1 / tonumber(ARGV[2 + 2 * bucket])
+        at = at + 1 / tonumber(ARGV[1 + 3 * bucket])
         local keep = math.ceil((at - now) * 1000) + 1000
         redis.call('SET', KEYS[1 + bucket], string.format('%.6f', at), 'PX', keep)
     end
@@ -101,21 +104,24 @@ class RedisRates:
         self._looked: dict[str, float] = {}
         self._looks: set[asyncio.Task[None]] = set()
 
-    async def reserve(self, account: str, chat: str, caps: Caps, within_s: float) -> float:
+    async def reserve(
+        self, account: str, chat: str, caps: Caps, within_s: float, *, spare: bool = False
+    ) -> float:
         if not caps.rate_per_s and not caps.chat_rate_per_s:
             self._look_sometimes(account)
             return self._local.reserve_here(account, chat, caps, within_s)
         rate, chat_rate = caps.rate_per_s or 0.0, caps.chat_rate_per_s or 0.0
+        whole = rate, account_burst(caps), tokens_needed(caps, spare=spare)
         wait = await self._run(
             self._reserve,
             [self._keys.rate(account, what) for what in ("pauses", "all", f"chat:{chat}")],
-            [chat, within_s, rate, account_burst(caps), chat_rate, caps.chat_burst],
+            [chat, within_s, *whole, chat_rate, caps.chat_burst, 1],
         )
         if wait is not None:
             return float(wait)
         if caps.rate_per_s:
             caps = replace(caps, rate_per_s=caps.rate_per_s / 2)
-        return self._local.reserve_here(account, chat, caps, within_s)
+        return self._local.reserve_here(account, chat, caps, within_s, spare=spare)
 
     async def pause(self, account: str, chat: str, seconds: float) -> None:
         self._local.pause_here(account, chat, seconds)  # holds here also if Redis forgets it

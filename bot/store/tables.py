@@ -263,7 +263,8 @@ outbox = Table(
     Column("receipt_at", Moment),
     Column("created_at", Moment, nullable=False),
     Index(
-        "ix_outbox_due",
+        "ix_outbox_due",  # of each cause: replies come first, whatever else is due
+        "cause",
         "due_at",
         "id",
         postgresql_where=text("status IN ('pending','claimed')"),

@@ -194,3 +194,43 @@ async def test_a_script_is_of_one_slot(tmp_path: Path) -> None:
                 await rates.pause(ACCOUNT, "ann", 10)
                 assert await rates.is_another_paused(ACCOUNT, "bob")
         assert lines == []
+
+
+async def test_what_the_bot_starts_itself_leaves_a_share_of_the_account_to_replies(
+    pair: Pair,
+) -> None:
+    twenty = Caps(text_max=100, rate_per_s=20.0)
+    took = 0
+    while not await pair.one.reserve(ACCOUNT, f"c{took}", twenty, 0, spare=True):
+        took += 1
+    assert took == 14
+    assert await pair.two.reserve(ACCOUNT, "c", twenty, 0, spare=True) == pytest.approx(0.05)
+    for number in range(6):
+        assert await pair.two.reserve(ACCOUNT, f"r{number}", twenty, 0) == 0
+    assert await pair.one.reserve(ACCOUNT, "r", twenty, 0) == pytest.approx(0.05)
+    pair.now += 0.3
+    assert await pair.one.reserve(ACCOUNT, "c", twenty, 0, spare=True) == pytest.approx(0.05)
+    pair.now += 0.0501
+    assert await pair.one.reserve(ACCOUNT, "c", twenty, 0, spare=True) == 0
+
+
+async def test_a_campaign_uses_the_whole_rate_where_nobody_writes(pair: Pair) -> None:
+    twenty = Caps(text_max=100, rate_per_s=20.0)
+    took = 0
+    for number in range(1000):
+        took += not await pair.one.reserve(ACCOUNT, f"c{number}", twenty, 0, spare=True)
+        pair.now += 0.01
+    assert took == pytest.approx(10 * 20 + 14, abs=2)
+
+
+async def test_an_account_that_sends_one_at_a_time_still_has_campaigns(pair: Pair) -> None:
+    one = Caps(text_max=100, rate_per_s=0.5)
+    assert await pair.one.reserve(ACCOUNT, "ann", one, 0, spare=True) == 0
+    assert await pair.one.reserve(ACCOUNT, "ann", one, 0, spare=True) == pytest.approx(2)
+    pair.now += 2.0001
+    assert await pair.two.reserve(ACCOUNT, "ann", one, 0, spare=True) == 0
+
+
+async def test_a_chat_has_no_share_to_keep(pair: Pair) -> None:
+    free = Caps(text_max=100, chat_rate_per_s=0.5, chat_burst=1)
+    assert await pair.one.reserve(ACCOUNT, "ann", free, 0, spare=True) == 0
