@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -22,6 +23,7 @@ from channels.base import (
 from channels.message import Address, Caps, Incoming, IncomingKind, Outgoing
 
 ACCOUNT = "bench:main"
+JOINED = "bench:joined"  # a turn's texts come as one message; see bot.bench.rest
 SIGNATURE = "x-bench-signature"
 
 
@@ -32,12 +34,12 @@ def sign(secret: str, body: bytes) -> str:
 class BenchChannel:
     """Does what a real adapter does: verify raw bytes, parse, render, one request a text."""
 
-    account = ACCOUNT
-    caps = Caps(text_max=4096, buttons_max=10, label_max=40, start_link=True)
     window = Window(None)
 
-    def __init__(self, secret: str, platform_url: str) -> None:
-        self._secret, self._url = secret, platform_url
+    def __init__(self, secret: str, platform_url: str, account: str = ACCOUNT) -> None:
+        self._secret, self._url, self.account = secret, platform_url, account
+        caps = Caps(text_max=4096, buttons_max=10, label_max=40, start_link=True)
+        self.caps = replace(caps, joins_texts=account == JOINED)
 
     def verify(self, request: RawRequest) -> Verified | Reject:
         given = request.headers.get(SIGNATURE, ())
@@ -50,7 +52,7 @@ class BenchChannel:
         start = data.get("start", "")
         incoming = Incoming(
             external_id=data["id"],
-            address=Address(ACCOUNT, data["sender"]),
+            address=Address(self.account, data["sender"]),
             kind=IncomingKind.START if start else IncomingKind.TEXT,
             sent_at=datetime.now(UTC),
             text=data.get("text", ""),
@@ -60,7 +62,9 @@ class BenchChannel:
 
     def render(self, to: Address, message: Outgoing) -> tuple[Part, ...]:
         options = [option.label for option in message.options]
-        return (Part({"to": to.value, "text": message.text, "options": options}),)
+        # Options end a joined text, and those of an offer stand before the question.
+        last = not options or message.question
+        return (Part({"to": to.value, "text": message.text, "options": options, "last": last}),)
 
     def start_link(self, token: str) -> str:
         return token

@@ -14,7 +14,7 @@ from fastapi import Response
 from bot import metrics
 from bot.app import create_app
 from bot.assembly import open_services
-from bot.bench.channel import ACCOUNT, BenchChannel
+from bot.bench.channel import ACCOUNT, JOINED, BenchChannel
 from bot.commands.serve import ProcessRole, stop_asked
 from bot.runtime import Runtime
 from bot.settings import Settings
@@ -28,7 +28,8 @@ async def serve(port: int, secret: str, platform_url: str, role: ProcessRole) ->
     settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
     web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
     async with open_services(settings, scripts=(SCRIPT,), web=web, worker=worker) as services:
-        services.channels[ACCOUNT] = BenchChannel(secret, platform_url)
+        for account in (ACCOUNT, JOINED):
+            services.channels[account] = BenchChannel(secret, platform_url, account)
         decisions = [0, 0]  # how many, and their CPU nanoseconds
         inner = services.knowledge.base.ask
 

@@ -267,4 +267,4 @@ def backoff(attempts: int, seed: int) -> float:
 
 def _outgoing(payload: dict[str, Any]) -> Outgoing:
     options = tuple(Option(o["token"], o["label"], o.get("url", "")) for o in payload["options"])
-    return Outgoing(payload["text"], options)
+    return Outgoing(payload["text"], options, question=payload.get("question", False))
