@@ -14,7 +14,8 @@ from bot.store.statements import chunks
 from bot.store.tables import followup, start_link
 
 SCRIPT_NAME = "bench_survey"
-SOURCE = "bench"  # of every follow-up of the bench
+SOURCE = "bench"  # of every follow-up that a bench runs
+STORED = "bench_stored"  # of those that were over before it began
 LAST4 = "1234"  # what each of them answers to the question who they are
 
 

@@ -25,6 +25,7 @@ from bot.bench.channel import JOINED, SIGNATURE, sign
 from bot.bench.people import invite
 from bot.bench.progress import progress
 from bot.bench.server import SCRIPT
+from bot.bench.timers_fill import clear_at
 from bot.bench.turns import Setup, listening, running, settings_in
 from bot.bench.wire import Client, WireError
 from bot.services import Services
@@ -167,9 +168,11 @@ def _json(value: Any, status: int = 200) -> web.Response:
 @asynccontextmanager
 async def serving(setup: Setup, port: int = 0, *, silent_s: float = SILENT_S) -> AsyncIterator[str]:
     """The product's processes with the adapter before them; its address. `setup.people` are brought in
-    ahead. Raises RuntimeError if a process does not come up, OSError if the port is taken."""
+    ahead. What an earlier bench left in the database goes. Raises RuntimeError if it has people that
+    are not the bench's or a process does not come up, OSError if the port is taken."""
     with tempfile.TemporaryDirectory(prefix="huifang-bench-") as folder:
         settings = settings_in(Path(folder), setup)
+        await clear_at(settings.database)
         secret, platform = secrets.token_hex(16), Platform()
         async with (
             open_services(

@@ -20,7 +20,7 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bench.channel import ACCOUNT
-from bot.bench.people import SCRIPT_NAME
+from bot.bench.people import SCRIPT_NAME, STORED
 from bot.bench.progress import Advance
 from bot.pipeline.flow import Author, Cause, Control, Flow, InboxKind, SendStatus
 from bot.services import Services
@@ -44,7 +44,6 @@ from bot.store.tables import (
 )
 from dialogs.state import FollowupOutcome
 
-SOURCE = "bench_stored"  # of every follow-up here
 MESSAGES = 16  # lines of a transcript that the survey leaves: six heard, ten said
 CHUNK = 5_000  # conversations in one transaction
 WRITERS = 2  # transactions at the same time on PostgreSQL
@@ -94,7 +93,7 @@ class History:
 async def stored(db: Database) -> int:
     """How many are there."""
     async with db.read() as conn:
-        query = select(func.count()).select_from(followup).where(followup.c.source == SOURCE)
+        query = select(func.count()).select_from(followup).where(followup.c.source == STORED)
         return int(await conn.scalar(query) or 0)
 
 
@@ -235,7 +234,7 @@ def _prefix(second: datetime) -> str:
 
 _DATA = orjson.dumps(_STEP).decode()
 _FOLLOWUP = (
-    SCRIPT_NAME, 1, str(Flow.DONE), str(FollowupOutcome.COMPLETED), ACCOUNT, "en", SOURCE,
+    SCRIPT_NAME, 1, str(Flow.DONE), str(FollowupOutcome.COMPLETED), ACCOUNT, "en", STORED,
 )  # fmt: skip
 _TALK = (str(Control.BOT), 1, 7, 0, "en")
 _SAID = (ACCOUNT, str(Author.BOT), str(Cause.REPLY), 1, _PAYLOAD)

@@ -32,7 +32,7 @@ from bot.bench.timers_fill import (
     add_chats,
     add_timers,
     analyze,
-    clear,
+    clear_at,
     timer_of,
     waiting_timers,
 )
@@ -40,7 +40,6 @@ from bot.bench.timers_server import SCRIPT
 from bot.pipeline.timers import ACCOUNT as FED
 from bot.services import Services
 from bot.settings import Settings
-from bot.store.database import Database
 from bot.store.tables import inbox, outbox, timer
 
 CHATS = 10_000  # among which the timers are spread; more if more are due
@@ -92,11 +91,7 @@ async def bench_timers(database: str | None, plan: Plan) -> dict[str, Any]:
         settings = Settings().model_copy(
             update={"data_dir": path, "database_url": url, "master_keys_file": keys}
         )
-        db = await Database.open(settings.database)
-        try:
-            await clear(db)
-        finally:
-            await db.dispose()
+        await clear_at(settings.database)
         async with open_services(
             settings, migrated=True, warn=lambda line: None, scripts=(SCRIPT,)
         ) as services:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, MetaData, exists, func, insert, inspect, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bench.channel import ACCOUNT
-from bot.bench.people import SCRIPT_NAME, SOURCE
+from bot.bench.people import SCRIPT_NAME, SOURCE, STORED
 from bot.bench.progress import Advance
 from bot.pipeline.flow import Control, Flow
 from bot.services import Services
@@ -43,13 +43,24 @@ class Chat:
     pending: int  # the serial of the question
 
 
+async def clear_at(url: str) -> None:
+    """`clear` of the database there."""
+    db = await Database.open(url)
+    try:
+        await clear(db)
+    finally:
+        await db.dispose()
+
+
 async def clear(db: Database) -> None:
     """Empty a database of the bench's. Raises RuntimeError, having changed nothing, if it holds
     people that are not the bench's."""
     async with db.write() as conn:
         if not await conn.run_sync(lambda sync: inspect(sync).has_table("person")):
             return
-        ours = exists().where(followup.c.person_id == person.c.id, followup.c.source == SOURCE)
+        ours = exists().where(
+            followup.c.person_id == person.c.id, followup.c.source.in_((SOURCE, STORED))
+        )
         strangers = await conn.scalar(select(func.count()).select_from(person).where(~ours))
         if strangers:
             raise RuntimeError(

@@ -29,6 +29,7 @@ from bot.bench.progress import progress
 from bot.bench.server import SCRIPT
 from bot.bench.servers import server_pids, with_workers
 from bot.bench.stored import MESSAGES, History, fill, size_mb
+from bot.bench.timers_fill import clear_at
 from bot.bench.wire import Client, Server
 from bot.settings import Settings
 
@@ -163,10 +164,13 @@ def settings_in(folder: Path, setup: Setup) -> Settings:
 
 async def bench_turns(setup: Setup) -> dict[str, Any]:
     """Run the bench; returns the figures of DESIGN, section 5, of the last run; those that tell how
-    the number of stored conversations matters stand beside them for every run. Raises RuntimeError
-    if a process does not come up."""
+    the number of stored conversations matters stand beside them for every run.
+
+    What an earlier bench left in the database goes. Raises RuntimeError if there are people in it
+    that are not the bench's, or a process does not come up."""
     with tempfile.TemporaryDirectory(prefix="huifang-bench-") as folder:
         settings = settings_in(Path(folder), setup)
+        await clear_at(settings.database)
         secret, platform = secrets.token_hex(16), Platform()
         people, first = setup.people + WARM_UP + ALONE, 1
         figures: dict[str, Any] = {}
