@@ -127,6 +127,7 @@ class Outgoing:
     purpose: Purpose = Purpose.SERVICE
     template: Template | None = None
     ref: str = ""  # our own id of this text, for channels that can carry it along
+    question: bool = False  # it asks what the script waits for: the last text of its turn
 
 
 class TextUnit(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -22,6 +23,7 @@ from channels.base import (
 from channels.message import Address, Caps, Incoming, IncomingKind, Outgoing
 
 ACCOUNT = "bench:main"
+JOINED = "bench:joined"  # a turn's texts come as one message; see bot.bench.rest
 SIGNATURE = "x-bench-signature"
 
 
@@ -48,14 +50,16 @@ def refused(status: int, answer: str, retry_after: str) -> Outcome:
 class BenchChannel:
     """Does what a real adapter does: verify raw bytes, parse, render, one request a text."""
 
-    account = ACCOUNT
-    caps = Caps(text_max=4096, buttons_max=10, label_max=40, start_link=True)
     window = Window(None)
 
-    def __init__(self, secret: str, platform_url: str, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, secret: str, platform_url: str, account: str = ACCOUNT, timeout_s: float = 30.0
+    ) -> None:
         """`timeout_s`: how long an answer to one send is waited for, in seconds."""
-        self._secret, self._url = secret, platform_url
+        self._secret, self._url, self.account = secret, platform_url, account
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(5.0, timeout_s))
+        caps = Caps(text_max=4096, buttons_max=10, label_max=40, start_link=True)
+        self.caps = replace(caps, joins_texts=account == JOINED)
 
     def verify(self, request: RawRequest) -> Verified | Reject:
         given = request.headers.get(SIGNATURE, ())
@@ -69,7 +73,7 @@ class BenchChannel:
         kind = IncomingKind.TAP if tap else IncomingKind.TEXT
         incoming = Incoming(
             external_id=data["id"],
-            address=Address(ACCOUNT, data["sender"]),
+            address=Address(self.account, data["sender"]),
             kind=IncomingKind.START if start else kind,
             sent_at=datetime.now(UTC),
             text=data.get("text", ""),
@@ -78,8 +82,14 @@ class BenchChannel:
         return Parsed((incoming,))
 
     def render(self, to: Address, message: Outgoing) -> tuple[Part, ...]:
-        options = [[option.label, option.token] for option in message.options]
-        payload = {"to": to.value, "text": message.text, "options": options, "ref": message.ref}
+        payload = {
+            "to": to.value,
+            "text": message.text,
+            "options": [[option.label, option.token] for option in message.options],
+            "ref": message.ref,
+            # Options end a joined text, and those of an offer stand before the question.
+            "last": not message.options or message.question,
+        }
         return (Part(payload),)
 
     def start_link(self, token: str) -> str:

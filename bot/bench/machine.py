@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,18 +28,18 @@ def peak_mb(pid: int) -> float:
     return 0.0
 
 
-def processes_named(*names: str) -> list[int]:
-    """Every process of these names: database servers and their workers."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                name = (entry / "comm").read_text().strip()
-            except OSError:
-                continue
-            if name in names:
-                found.append(int(entry.name))
-    return found
+def parent(pid: int) -> int:
+    """The process that started this one, 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def children(pids: Collection[int]) -> list[int]:
+    """Every process that one of these started."""
+    every = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [pid for pid in every if parent(pid) in pids]
 
 
 def describe() -> str:

@@ -15,7 +15,7 @@ from fastapi import Response
 from bot import metrics
 from bot.app import create_app
 from bot.assembly import open_services
-from bot.bench.channel import ACCOUNT, BenchChannel
+from bot.bench.channel import ACCOUNT, JOINED, BenchChannel
 from bot.commands.serve import ProcessRole, stop_asked
 from bot.pipeline import claims, delivery
 from bot.runtime import Runtime
@@ -45,7 +45,8 @@ async def serve(
     settings = Settings.load().model_copy(update={"port": port, "host": "127.0.0.1"})
     web, worker = role is not ProcessRole.WORKER, role is not ProcessRole.WEB
     async with open_services(settings, scripts=(SCRIPT,), web=web, worker=worker) as services:
-        services.channels[ACCOUNT] = BenchChannel(secret, platform_url, timeout_s)
+        for account in (ACCOUNT, JOINED):
+            services.channels[account] = BenchChannel(secret, platform_url, account, timeout_s)
         decisions = [0, 0]  # how many, and their CPU nanoseconds
         inner = services.knowledge.base.ask
 

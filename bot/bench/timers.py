@@ -12,8 +12,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,19 +21,18 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import and_, func, or_, select
 
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, BenchChannel
 from bot.bench.machine import commit, cpu_seconds, describe, peak_mb
+from bot.bench.progress import progress
 from bot.bench.timers_fill import (
     Chat,
     add_chats,
     add_timers,
     analyze,
-    clear,
+    clear_at,
     timer_of,
     waiting_timers,
 )
@@ -41,7 +40,6 @@ from bot.bench.timers_server import SCRIPT
 from bot.pipeline.timers import ACCOUNT as FED
 from bot.services import Services
 from bot.settings import Settings
-from bot.store.database import Database
 from bot.store.tables import inbox, outbox, timer
 
 CHATS = 10_000  # among which the timers are spread; more if more are due
@@ -93,11 +91,7 @@ async def bench_timers(database: str | None, plan: Plan) -> dict[str, Any]:
         settings = Settings().model_copy(
             update={"data_dir": path, "database_url": url, "master_keys_file": keys}
         )
-        db = await Database.open(settings.database)
-        try:
-            await clear(db)
-        finally:
-            await db.dispose()
+        await clear_at(settings.database)
         async with open_services(
             settings, migrated=True, warn=lambda line: None, scripts=(SCRIPT,)
         ) as services:
@@ -127,23 +121,16 @@ async def bench_timers(database: str | None, plan: Plan) -> dict[str, Any]:
 async def _fill(services: Services, plan: Plan) -> tuple[list[Chat], list[Chat]]:
     """The conversations with timers, and those of the load."""
     count = max(CHATS, plan.due)
-    with _progress() as progress:
-        people = progress.add_task("people", total=count + plan.loaded)
-        made = await add_chats(services, count + plan.loaded, lambda n: progress.advance(people, n))
+    with progress() as bars:
+        people = bars.add_task("people", total=count + plan.loaded)
+        made = await add_chats(services, count + plan.loaded, lambda n: bars.advance(people, n))
         chats, load = made[:count], made[count:]
         waiting = plan.timers - plan.due
-        timers = progress.add_task("timers", total=waiting)
+        timers = bars.add_task("timers", total=waiting)
         rows = waiting_timers(chats, waiting, services.clock.now(), seed=1)
-        await add_timers(services.db, rows, lambda n: progress.advance(timers, n))
+        await add_timers(services.db, rows, lambda n: bars.advance(timers, n))
         await analyze(services.db)
     return chats, load
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        yield progress
 
 
 async def _measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,8 @@ from sqlalchemy import Connection, MetaData, exists, func, insert, inspect, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.bench.channel import ACCOUNT
+from bot.bench.people import SCRIPT_NAME, SOURCE, STORED
+from bot.bench.progress import Advance
 from bot.pipeline.flow import Control, Flow
 from bot.services import Services
 from bot.store.columns import Ciphertext
@@ -26,12 +28,8 @@ from dialogs.engine import advance
 from dialogs.events import Begin, Said
 from dialogs.state import State
 
-SCRIPT_NAME = "bench_survey"
-SOURCE = "bench"  # of every follow-up here; nothing else may be in the database
 ROWS = 20_000  # timers in one statement
 SPREAD = timedelta(days=5)  # when the timers that only wait are due
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +43,24 @@ class Chat:
     pending: int  # the serial of the question
 
 
+async def clear_at(url: str) -> None:
+    """`clear` of the database there."""
+    db = await Database.open(url)
+    try:
+        await clear(db)
+    finally:
+        await db.dispose()
+
+
 async def clear(db: Database) -> None:
     """Empty a database of the bench's. Raises RuntimeError, having changed nothing, if it holds
     people that are not the bench's."""
     async with db.write() as conn:
         if not await conn.run_sync(lambda sync: inspect(sync).has_table("person")):
             return
-        ours = exists().where(followup.c.person_id == person.c.id, followup.c.source == SOURCE)
+        ours = exists().where(
+            followup.c.person_id == person.c.id, followup.c.source.in_((SOURCE, STORED))
+        )
         strangers = await conn.scalar(select(func.count()).select_from(person).where(~ours))
         if strangers:
             raise RuntimeError(

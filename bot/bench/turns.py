@@ -22,13 +22,16 @@ import aiohttp
 import orjson
 
 from bot.assembly import open_services
-from bot.bench.channel import ACCOUNT, SIGNATURE, BenchChannel, sign
-from bot.bench.machine import commit, cpu_seconds, describe, peak_mb, processes_named
+from bot.bench.channel import ACCOUNT, SIGNATURE, sign
+from bot.bench.machine import commit, cpu_seconds, describe, peak_mb
+from bot.bench.people import invite
+from bot.bench.progress import progress
 from bot.bench.server import SCRIPT
+from bot.bench.servers import server_pids, with_workers
+from bot.bench.stored import MESSAGES, History, fill, size_mb
+from bot.bench.timers_fill import clear_at
 from bot.bench.wire import Client, Server
-from bot.outreach.followups import start_followup
 from bot.settings import Settings
-from bot.store.people import Profile, import_people
 
 HOOK = "/hooks/bench/main"
 REPLY_WITHIN_S = 30.0
@@ -144,29 +147,53 @@ class Setup:
     roles: tuple[str, ...] = ("all",)
     people: int = 500
     concurrency: int = 32
+    stored: tuple[int, ...] = (0,)  # conversations that are over: one run for each number, rising
+    stored_messages: int = MESSAGES  # of each of them
+
+
+def settings_in(folder: Path, setup: Setup) -> Settings:
+    """Settings of a run: all files are in the folder, and the database too unless it is given."""
+    return Settings().model_copy(
+        update={
+            "data_dir": folder,
+            "database_url": setup.database or f"sqlite+aiosqlite:///{folder}/bench.db",
+            "master_keys_file": folder / "keys.toml",
+        }
+    )
 
 
 async def bench_turns(setup: Setup) -> dict[str, Any]:
-    """Run the bench; returns the figures of DESIGN, section 5. Raises RuntimeError if a process does
-    not come up."""
+    """Run the bench; returns the figures of DESIGN, section 5, of the last run; those that tell how
+    the number of stored conversations matters stand beside them for every run.
+
+    What an earlier bench left in the database goes. Raises RuntimeError if there are people in it
+    that are not the bench's, or a process does not come up."""
     with tempfile.TemporaryDirectory(prefix="huifang-bench-") as folder:
-        path = Path(folder)
-        settings = Settings().model_copy(
-            update={
-                "data_dir": path,
-                "database_url": setup.database or f"sqlite+aiosqlite:///{path}/bench.db",
-                "master_keys_file": path / "keys.toml",
-            }
-        )
+        settings = settings_in(Path(folder), setup)
+        await clear_at(settings.database)
         secret, platform = secrets.token_hex(16), Platform()
-        tokens = await prepare(settings, secret, setup.people + WARM_UP + ALONE)
-        async with (
-            _platform(platform) as platform_url,
-            running(setup, settings, secret, platform_url) as processes,
-        ):
-            load = functools.partial(Load, platform, processes.ports, secret)
-            figures = await _measure(load, tokens, setup, processes)
-    return {**figures, "cold_start_s": round(processes.cold_start_s, 2)}
+        people, first = setup.people + WARM_UP + ALONE, 1
+        figures: dict[str, Any] = {}
+        runs: list[dict[str, Any]] = []
+        async with listening(platform.take) as platform_url:
+            for stored in setup.stored:
+                tokens, mb = await prepare(settings, people, stored, setup.stored_messages)
+                numbered = list(enumerate(tokens, start=first))
+                first += len(tokens)
+                async with running(setup, settings, secret, platform_url) as processes:
+                    load = functools.partial(Load, platform, processes.ports, secret)
+                    figures = await _measure(load, numbered, setup, processes, settings)
+                figures["cold_start_s"] = round(processes.cold_start_s, 2)
+                runs.append({"stored": stored, "database_mb": mb} | _of_interest(figures))
+    if setup.stored == (0,):
+        return figures
+    kept = round(runs[-1]["turns_per_s"] / max(0.1, runs[0]["turns_per_s"]), 3)
+    return {**figures, "stored": runs, "kept": kept}
+
+
+def _of_interest(figures: dict[str, Any]) -> dict[str, Any]:
+    names = ("turns_per_s", "p99_ms", "cpu_ms_per_turn", "database_cpu_ms_per_turn", "wrong")
+    return {name: figures[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +248,18 @@ async def running(
 
 
 async def _measure(
-    load: Callable[[], Load], tokens: list[str], setup: Setup, processes: Processes
+    load: Callable[[], Load],
+    numbered: list[tuple[int, str]],
+    setup: Setup,
+    processes: Processes,
+    settings: Settings,
 ) -> dict[str, Any]:
-    numbered = list(enumerate(tokens, start=1))
     warm = load()
     await warm.run(numbered[:WARM_UP], setup.concurrency)
-    databases = processes_named("postgres", "redis-server", "valkey-server")
+    databases = await server_pids(settings.database_url, setup.redis)
 
     def spent() -> tuple[float, float, float]:
-        groups = processes.pids, databases, [os.getpid()]
+        groups = processes.pids, with_workers(databases), [os.getpid()]
         own, theirs, ours = (sum(map(cpu_seconds, group)) for group in groups)
         return own, theirs, ours
 
@@ -277,34 +307,34 @@ def _percentile(values: list[float], percent: int) -> float:
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 2)
 
 
-async def prepare(settings: Settings, secret: str, people: int) -> list[str]:
-    """Bring people in and start their follow-ups; returns a start token for each."""
+async def prepare(
+    settings: Settings, people: int, stored: int = 0, stored_messages: int = MESSAGES
+) -> tuple[list[str], float]:
+    """Fill the database up to so many stored conversations and bring people in; returns a start
+    token for each, and the size of the database in MB."""
     async with open_services(
         settings, migrated=True, warn=lambda line: None, scripts=(SCRIPT,)
     ) as services:
-        services.channels = {ACCOUNT: BenchChannel(secret, "")}
-        profiles = [
-            Profile("en", "Europe/London", "GB", name=f"Person {n}", last4="1234")
-            for n in range(people)
-        ]
-        async with services.db.write() as conn:
-            brought = await import_people(conn, services.vault, profiles, services.clock.now())
-        tokens = []
-        for one in brought:
-            started = await start_followup(services, one.id, "bench_survey", source="bench")
-            tokens.append(started.links[0].url)
-        return tokens
+        with progress() as bars:
+            if stored:
+                task = bars.add_task("stored conversations", total=stored)
+                history = History(stored_messages)
+                await fill(services, stored, history, lambda n: bars.advance(task, n))
+            inviting = bars.add_task("people", total=people)
+            tokens = await invite(services, ACCOUNT, people, lambda n: bars.advance(inviting, n))
+        return tokens, await size_mb(services.db)
 
 
 @asynccontextmanager
-async def _platform(platform: Platform) -> AsyncIterator[str]:
+async def listening(take: Callable[[bytes], bytes]) -> AsyncIterator[str]:
+    """A stub platform on a free port that answers with what `take` makes of a body; its address."""
     port = _free_port()
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(lambda: Server(platform.take), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Server(take), "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{port}/send"
     finally:
-        listening.close()
+        server.close()
 
 
 async def _until_up(port: int, server: asyncio.subprocess.Process) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -11,6 +11,9 @@ from rich.table import Table
 
 from bot.commands.base import ProblemError, UsageError, run
 from bot.settings import Bus
+
+if TYPE_CHECKING:
+    from bot.bench.turns import Setup
 
 REDIS = "redis://127.0.0.1:6379/0"
 
@@ -32,21 +35,28 @@ def turns(
     ] = "",
     people: Annotated[int, typer.Option(min=1, help="how many people talk")] = 500,
     concurrency: Annotated[int, typer.Option(min=1, help="how many at once")] = 32,
+    stored: Annotated[
+        str,
+        typer.Option(help='stored conversations beside them; "10000,1000000": one run for each'),
+    ] = "0",
+    stored_messages: Annotated[
+        int, typer.Option(min=1, help="lines in the transcript of each stored conversation")
+    ] = 16,
     json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """A six-turn survey over HTTP: signed webhook in, reply at a stub platform out."""
-    from bot.bench.turns import Setup, bench_turns
+    from bot.bench.turns import bench_turns
 
-    shared = bus is Bus.REDIS
-    setup = Setup(
+    setup = _setup(
         database,
-        redis if shared else None,
-        tuple((roles or ("all,all" if shared else "all")).split(",")),
+        bus,
+        redis,
+        roles,
         people,
-        concurrency,
+        concurrency=concurrency,
+        stored=_numbers("--stored", stored),
+        stored_messages=stored_messages,
     )
-    if any(role not in ("all", "web", "worker") for role in setup.roles):
-        raise UsageError(f"--roles {roles}: a list of all, web and worker, by commas")
 
     async def work() -> dict[str, Any]:
         try:
@@ -83,6 +93,63 @@ def timers(
             raise ProblemError(str(error)) from None
 
     _show("bench timers", run(work()), json=json)
+
+
+@bench_app.command()
+def rest(
+    database: Annotated[str | None, typer.Option(help="database URL; default: SQLite")] = None,
+    bus: Annotated[Bus, typer.Option(help="local or redis")] = Bus.LOCAL,
+    redis: Annotated[str, typer.Option(help="Redis URL, for --bus redis")] = REDIS,
+    roles: Annotated[
+        str, typer.Option(help='processes, such as "all,all" or "web,worker,worker"')
+    ] = "",
+    port: Annotated[int, typer.Option(min=0, help="where to listen; 0: any free port")] = 5005,
+    people: Annotated[
+        int, typer.Option(min=0, help="people brought in ahead, before it listens")
+    ] = 1000,
+) -> None:
+    """The survey behind an endpoint like Rasa's REST channel, for load generators; until Ctrl+C."""
+    from bot.bench.rest import serving
+    from bot.commands.serve import stop_asked
+
+    setup = _setup(database, bus, redis, roles, people)
+
+    async def work() -> None:
+        with stop_asked() as stop:
+            try:
+                async with serving(setup, port) as address:
+                    typer.echo(f"Listening at {address}\nTry: {_CURL} {address}")
+                    await stop.wait()
+            except (RuntimeError, OSError) as error:
+                raise ProblemError(str(error)) from None
+
+    run(work())
+
+
+_CURL = """curl -d '{"sender": "ann", "message": "hi"}'"""
+
+
+def _setup(
+    database: str | None, bus: Bus, redis: str, roles: str, people: int, **more: Any
+) -> Setup:
+    from bot.bench.turns import Setup
+
+    shared = bus is Bus.REDIS
+    chosen = tuple((roles or ("all,all" if shared else "all")).split(","))
+    if any(role not in ("all", "web", "worker") for role in chosen):
+        raise UsageError(f"--roles {roles}: a list of all, web and worker, by commas")
+    return Setup(database, redis if shared else None, chosen, people, **more)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    """Rising numbers, by commas."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} {text}: numbers by commas") from None
+    if min(numbers) < 0 or list(numbers) != sorted(set(numbers)):
+        raise UsageError(f"{option} {text}: every number must be larger than the one before")
+    return numbers
 
 
 def _show(title: str, figures: dict[str, Any], *, json: bool) -> None:

@@ -310,4 +310,5 @@ def backoff(attempts: int, seed: int) -> float:
 
 def _outgoing(payload: dict[str, Any], ref: str) -> Outgoing:
     options = tuple(Option(o["token"], o["label"], o.get("url", "")) for o in payload["options"])
-    return Outgoing(payload["text"], options, ref=ref)
+    question = payload.get("question", False)
+    return Outgoing(payload["text"], options, question=question, ref=ref)
