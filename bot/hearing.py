@@ -12,7 +12,7 @@ import structlog
 from bot.pipeline.ingress import Ingress
 from bot.safety.redact import redact
 from channels.base import Channel, Outcome, OutcomeKind, Parsed
-from channels.message import Address, IncomingKind
+from channels.message import Address, Incoming, IncomingKind
 
 log = structlog.get_logger()
 
@@ -42,19 +42,22 @@ class Hearing:
             if incoming.message_id and redact(incoming.text).found:
                 self._later(channel.delete(incoming.message_id, self._http))
             if incoming.kind is IncomingKind.TEXT and channel.caps.typing_refresh_s:
-                self._later(self._typing(channel, incoming.address, incoming.message_id))
+                self._later(self._typing(channel, incoming))
 
     def answered(self, to: Address) -> None:
         """Something was sent to this address: no typing any more."""
         self._waiting.discard((to.account, to.value))
 
-    async def _typing(self, channel: Channel, to: Address, message_id: str) -> None:
+    async def _typing(self, channel: Channel, incoming: Incoming) -> None:
+        to = incoming.address
         key = (to.account, to.value)
         self._waiting.add(key)
         await asyncio.sleep(SLOW_S)
         if key in self._waiting:
             self._waiting.discard(key)
-            await channel.typing(to, self._http, message_id)
+            # Another process may have answered: this one hears only of its own sends.
+            if await self._ingress.still_waits(incoming):
+                await channel.typing(to, self._http, incoming.message_id)
 
 
 async def connect_telegram(

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 import structlog
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
@@ -24,7 +26,7 @@ from bot.pipeline.receipts import write_receipts
 from bot.safety.redact import RedactionContext, redact
 from bot.services import Services
 from bot.store.addresses import Resolved, Sender, known_addresses
-from bot.store.direct import Together, bulk_insert, bulk_update
+from bot.store.direct import Query, Together, bulk_insert, bulk_update
 from bot.store.tables import address, inbox
 from channels.message import Incoming, IncomingKind, Receipt
 
@@ -77,6 +79,15 @@ class Ingress:
         self._rows += len(incoming) + len(receipts)
         self._ready.set()
         await done
+
+    async def still_waits(self, incoming: Incoming) -> bool:
+        """Whether no turn has taken this yet; False also where nobody can tell."""
+        which = {"account": incoming.address.account, "external_id": incoming.external_id}
+        try:
+            async with self._services.db.read() as conn:
+                return bool(await _STILL_WAITS.rows(conn, which))
+        except (SQLAlchemyError, OSError):
+            return False
 
     async def run(self) -> None:
         many = False
@@ -250,4 +261,11 @@ _RECEIVED = Together(
     ),
     bulk_update(address, ["id"], "last_in_at", "unreachable_at"),
     first=True,
+)
+_STILL_WAITS = Query(
+    select(inbox.c.id).where(
+        inbox.c.account == bindparam("account"),
+        inbox.c.external_id == bindparam("external_id"),
+        inbox.c.processed_at.is_(None),
+    )
 )
