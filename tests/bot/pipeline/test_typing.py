@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from tests.bot.pipeline.harness import World
 async def test_typing_is_shown_while_no_process_has_answered(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing_module, "SLOW_S", 0.05)
+    monkeypatch.setattr(hearing_module, "SLOW_S", 0.0)
     world.channel.with_caps(typing_refresh_s=4)
     shown: list[str] = []
 
@@ -24,10 +26,9 @@ async def test_typing_is_shown_while_no_process_has_answered(
         shown.append(to.value)
 
     monkeypatch.setattr(world.channel, "typing", typing)
-    small: list[asyncio.Task[None]] = []
+    small: list[Coroutine[Any, Any, None]] = []
     # As in a process of the role web: it receives, and hears nothing of what a worker sends.
-    hearing = Hearing(world.ingress, world.http, lambda work: small.append(loop.create_task(work)))
-    loop = asyncio.get_running_loop()
+    hearing = Hearing(world.ingress, world.http, small.append)
 
     async def said(text: str) -> None:
         incoming = world.incoming(IncomingKind.TEXT, text=text)
