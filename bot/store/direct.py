@@ -9,7 +9,7 @@ are executed as any other.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -51,7 +51,9 @@ class Query:
     Raises SQLAlchemy's errors, whatever ran it.
     """
 
-    def __init__(self, statement: Any, sqlite: Any = None) -> None:
+    def __init__(self, statement: Any, sqlite: Any = None, bound: Collection[str] = ()) -> None:
+        """`bound`: parameters whose values come as the driver takes them."""
+        self._bound = frozenset(bound)
         self._statement, self._sqlite = statement, statement if sqlite is None else sqlite
         self._compiled: _Compiled | None = None
 
@@ -73,7 +75,7 @@ class Query:
 
     def _postgresql(self) -> _Compiled:
         if self._compiled is None:
-            self._compiled = _Compiled(self._statement)
+            self._compiled = _Compiled(self._statement, self._bound)
         return self._compiled
 
 
@@ -99,7 +101,8 @@ class Bulk:
         shape = [column(name, type_) for name, type_ in types.items()]
         rows = func.unnest(*arrays).table_valued(*shape).render_derived(name="v")
         self.statement = many(rows.c)
-        self._query = Query(self.statement)
+        self.parameters = tuple(self._names.values())
+        self._query = Query(self.statement, bound=self.parameters)
         self._each = each(
             {name: bindparam(self._names[name], type_=type_) for name, type_ in types.items()}
         )
@@ -149,7 +152,8 @@ class Together:
         if first:
             then = select(parts[0])
         last = select(literal_column("1")).where(literal_column("false")) if then is None else then
-        self._query = Query(last.add_cte(*parts))
+        bound = [name for bulk in bulks for name in bulk.parameters]
+        self._query = Query(last.add_cte(*parts), bound=bound)
 
     async def run(
         self, conn: AsyncConnection, *batches: Sequence[Row], values: Row | None = None
@@ -218,12 +222,14 @@ def bulk_delete(table: Table, **keys: str) -> Bulk:
 class _Compiled:
     """SQL with numbered parameters, how each is bound, and how rows are read."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, bound: Collection[str]) -> None:
         compiled: Any = statement.compile(dialect=_dialect)  # type: ignore[attr-defined]
         if compiled.post_compile_params:
             raise TypeError("in_() has no fixed text: use among(), or or_() of comparisons")
         self.sql = str(compiled)
-        binders = compiled._bind_processors
+        binders = {
+            name: binder for name, binder in compiled._bind_processors.items() if name not in bound
+        }
         fixed = compiled.params
         self._parameters = [
             (name, binders.get(name), compiled.binds[name].required, fixed.get(name))
