@@ -79,7 +79,9 @@ def explain(error: DeskError, _: Translate) -> str:
         "empty": _("Write something first."),
         "too_long": _("The text is too long: at most 4,000 characters."),
         "erased": _("This person's data was erased; nothing can be written any more."),
-        "not_failed": _("This text did not fail, or is on its way already; nothing was sent again."),
+        "not_failed": _(
+            "This text did not fail, or is on its way already; nothing was sent again."
+        ),
         "not_taken": _("Take the case first, then send again."),
         "opted_out": _("The person wants no more messages; nothing was sent."),
         "stale": _("The person has written meanwhile. Read it first, then decide again."),

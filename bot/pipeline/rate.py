@@ -96,9 +96,7 @@ class RateLimiter:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._paused: dict[str, float] = {}  # key → until when the platform asked for silence
 
-    def wait(
-        self, key: str, per_second: float | None, burst: float, needed: float = 1.0
-    ) -> float:
+    def wait(self, key: str, per_second: float | None, burst: float, needed: float = 1.0) -> float:
         """Seconds until so many tokens are there (0: now). Takes nothing: who comes back later must
         not find that their own earlier visit emptied the bucket."""
         now = self._now()

@@ -61,6 +61,8 @@ async def test_a_failed_text_tells_why_and_is_sent_again(
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         if folder := os.environ.get("SHOTS"):
             await failed.last.scroll_into_view_if_needed()
-            await page.screenshot(path=Path(folder) / f"dead-{width}-{'dark' if dark else 'light'}.png")
+            await page.screenshot(
+                path=Path(folder) / f"dead-{width}-{'dark' if dark else 'light'}.png"
+            )
         await button.last.click()
         await expect(failed).to_have_count(1)

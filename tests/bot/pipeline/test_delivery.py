@@ -28,9 +28,7 @@ def words(shown: list[Shown]) -> list[str]:
     return [one.text for one in shown]
 
 
-async def put(
-    world: World, text: str, *, cause: str = "reply", to: str = "", **values: Any
-) -> int:
+async def put(world: World, text: str, *, cause: str = "reply", to: str = "", **values: Any) -> int:
     """An outbox row of our own, in this or the world's only conversation."""
     place = await world.row(conversation, *([conversation.c.id == to] if to else []))
     async with world.services.db.write() as conn:

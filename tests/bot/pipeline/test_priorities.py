@@ -104,7 +104,9 @@ async def test_who_writes_hears_at_once_though_a_text_of_the_campaign_waits_for_
     world.channel.with_caps(rate_per_s=10.0)
     before = len(world.channel.shown)
     for number in range(7):
-        await world.delivery._rates.reserve(world.channel.account, f"{number}", world.channel.caps, 0)
+        await world.delivery._rates.reserve(
+            world.channel.account, f"{number}", world.channel.caps, 0
+        )
     await put(world, "news", cause="proactive")
     await put(world, "a reply")
     await world.delivery.send_due()
