@@ -40,7 +40,7 @@ async def count_dead_letters(conn: AsyncConnection) -> list[Pile]:
     for statement in (_SENDS, _PARKED):
         for row in await conn.execute(statement):
             key = row.account, row.status, reason_of(row.detail or "")
-            counts[key] += row.count
+            counts[key] += row.number
             since[key] = min(since.get(key, row.since), row.since)
     return [Pile(*key, count, since[key]) for key, count in counts.most_common()]
 
@@ -106,7 +106,7 @@ _SENDS = (
         outbox.c.account,
         outbox.c.status,
         outbox.c.detail,
-        func.count().label("count"),
+        func.count().label("number"),
         func.min(outbox.c.created_at).label("since"),
     )
     .where(_DEAD)
@@ -117,7 +117,7 @@ _PARKED = (
         inbox.c.account,
         literal_column("'parked'").label("status"),
         literal_column("'turn failed'").label("detail"),
-        func.count().label("count"),
+        func.count().label("number"),
         func.min(inbox.c.received_at).label("since"),
     )
     .where(inbox.c.error.is_not(None))
