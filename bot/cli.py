@@ -9,6 +9,7 @@ from bot.commands.bench import bench_app
 from bot.commands.channel import channel_app
 from bot.commands.doctor import doctor
 from bot.commands.kb import kb_app
+from bot.commands.outbox import outbox_app
 from bot.commands.people import followup_app, people_app
 from bot.commands.read import read
 from bot.commands.report import report_app
@@ -46,6 +47,7 @@ app.add_typer(report_app, name="report")
 app.add_typer(channel_app, name="channel")
 app.add_typer(admin_app, name="admin")
 app.add_typer(keys_app, name="keys")
+app.add_typer(outbox_app, name="outbox")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,18 +15,13 @@ from bot.pipeline.flow import Cause
 from bot.runtime import Runtime
 from bot.store.tables import conversation, outbox
 from channels.message import IncomingKind
+from tests.bot.pipeline.bus.group import until
 from tests.bot.pipeline.campaign import plan_campaign
 from tests.bot.pipeline.channel import Shown
 from tests.bot.pipeline.harness import World, open_world
 from tests.bot.pipeline.test_delivery import put
 
 PEOPLE = 2_000
-
-
-async def until(true: Callable[[], bool], within_s: float = 20) -> None:
-    async with asyncio.timeout(within_s):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 @pytest.mark.parametrize("way", ["a turn", "a colleague", "the sweep"])
@@ -91,7 +85,7 @@ async def test_a_campaign_that_hangs_leaves_slots_to_replies(
             await until(lambda: hanging == CAMPAIGN_PARALLEL)
             before = len(world.channel.shown)
             await runtime.ingress.accept([world.incoming(IncomingKind.TEXT, text="hi")])
-            await until(lambda: len(world.channel.shown) > before, 5)
+            await until(lambda: len(world.channel.shown) > before)
             assert hanging == CAMPAIGN_PARALLEL
             release.set()
 

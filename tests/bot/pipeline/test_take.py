@@ -87,7 +87,7 @@ async def test_the_pause_that_a_platform_asks_for_holds_the_rest_of_the_turn_bac
     tried = world.channel.tried
     await world.wait("85s")
     assert world.channel.tried == tried
-    assert [one.text for one in await world.wait("5s")][0] == "I am sorry."
+    assert next(one.text for one in await world.wait("5s")) == "I am sorry."
     assert {attempts for _, _, attempts in await newest(world)} == {1}
 
 
