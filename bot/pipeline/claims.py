@@ -93,7 +93,8 @@ async def claim_due(
     for row in mine:
         key = keys[row["person_id"]]
         to = Address(row["account"], key.open(row["address_value"]))
-        found.append(Due(row, orjson.loads(key.open(row["payload"])), to, now))
+        mine_now = {**row, "claimed_at": now}
+        found.append(Due(mine_now, orjson.loads(key.open(row["payload"])), to, now))
     return found
 
 

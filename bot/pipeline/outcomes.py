@@ -154,6 +154,7 @@ async def _show(conn: AsyncConnection, sent: Sequence[Done]) -> None:
 def _values(item: Done) -> dict[str, Any]:
     return {
         "id": item.row["id"],
+        "claimed_at": item.row["claimed_at"],
         "status": str(item.status),
         "detail": item.detail[:500] or None,
         "provider_id": item.provider_id or item.row["provider_id"],
@@ -263,7 +264,7 @@ _BEHIND = (
 _DONE = Together(
     bulk_update(
         outbox,
-        ["id"],
+        ["id", "claimed_at"],  # who was taken for dead has no say any more
         "status",
         "detail",
         "provider_id",

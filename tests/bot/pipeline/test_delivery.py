@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from bot.clock import GivenClock
-from bot.pipeline.claims import AGAIN, ATTEMPTS, DIED, LEASE
+from bot.pipeline.claims import AGAIN, ATTEMPTS, DIED, LEASE, claim_due
+from bot.pipeline.outcomes import Done, write_outcomes
 from bot.pipeline.rate import RateLimiter
 from bot.store.tables import address, conversation, followup, outbox, person, timer
 from channels.base import Outcome, OutcomeKind
@@ -374,6 +375,22 @@ async def test_a_reply_whose_senders_die_is_sent_again_within_bounds(
     if status == "sent":  # that it may have arrived twice stays on record
         assert DIED in row.detail
         assert (AGAIN in row.detail) is (detail == AGAIN)
+
+
+async def test_a_sender_taken_for_dead_has_no_say_any_more(world: World) -> None:
+    await world.open()
+    number = await put(world, "late")
+    [late] = await claim_due(world.services, None)
+    world.clock.advance(LEASE + timedelta(seconds=1))
+    await world.settle()
+    until = world.clock.now() + timedelta(seconds=1)
+    await write_outcomes(world.services, [Done.waiting(late.row, until, "429", 0)])
+    row = await world.row(outbox, outbox.c.id == number)
+    assert (row.status, row.detail) == ("sent", DIED)
+    shown = len(world.channel.shown)
+    world.clock.advance(timedelta(seconds=5))
+    await world.settle()
+    assert len(world.channel.shown) == shown
 
 
 async def test_after_a_death_the_platform_may_still_leave_it_open_once(world: World) -> None:
