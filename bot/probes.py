@@ -192,7 +192,9 @@ _WAITING = (
 _OLDEST = select(
     select(func.min(_WAITING.c.received_at)).scalar_subquery().label("inbox"),
     select(func.min(outbox.c.due_at))
-    .where(text("status IN ('pending','claimed')"))  # the words of its partial index
+    .where(
+        text("status IN ('pending','claimed') AND attempts >= 0")
+    )  # the words of its partial index
     .scalar_subquery()
     .label("outbox"),
     select(func.min(timer.c.due_at)).scalar_subquery().label("timer"),

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     insert,
     literal_column,
     or_,
@@ -27,7 +26,16 @@ from bot.services import Services
 from bot.store.columns import Moment
 from bot.store.direct import Query
 from bot.store.statements import among
-from bot.store.tables import UNSENT, address, conversation, followup, outbox, person, record
+from bot.store.tables import (
+    UNSENT,
+    UNSENT_BY_TIME,
+    address,
+    conversation,
+    followup,
+    outbox,
+    person,
+    record,
+)
 from channels.message import Address
 
 CONVERSATIONS = 64  # claimed in one transaction
@@ -162,17 +170,22 @@ def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
     return taken
 
 
-def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
+def _any(*where: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(literal_column("1")).where(*where).limit(1).scalar_subquery().is_not(None)
+
+
+def _heads_query(*which: ColumnElement[bool]) -> Select[tuple[str]]:
     other, earlier = outbox.alias("other"), outbox.alias("earlier")
     now, expired = bindparam("now", type_=Moment()), bindparam("expired", type_=Moment())
-    held = exists().where(
+    # Subqueries with a LIMIT: an EXISTS may become a join that reads every unsent text each time.
+    held = _any(
         other.c.conversation_id == outbox.c.conversation_id,
         other.c.status == literal_column("'claimed'"),  # literal: the partial index applies
         other.c.claimed_at >= expired,
     )
     # What waits for a rate limit or another attempt holds back what comes after it. What the bot
     # wants to start and may not now holds back only more of its kind, never an answer.
-    behind = exists().where(
+    behind = _any(
         earlier.c.conversation_id == outbox.c.conversation_id,
         earlier.c.id < outbox.c.id,
         earlier.c.status == literal_column("'pending'"),
@@ -185,7 +198,7 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     )
     waiting = (
         select(outbox.c.conversation_id)
-        .where(UNSENT, due, ~held, *further)
+        .where(due, ~held, *which)
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(CONVERSATIONS)
     )
@@ -197,8 +210,8 @@ def _heads_query(*further: ColumnElement[bool]) -> Select[tuple[str]]:
     )
 
 
-_ANY_HEADS = Query(_heads_query())
-_HEADS_AMONG = Query(_heads_query(among(outbox.c.conversation_id, "among")))
+_ANY_HEADS = Query(_heads_query(UNSENT_BY_TIME))
+_HEADS_AMONG = Query(_heads_query(UNSENT, among(outbox.c.conversation_id, "among")))
 _CLAIM = Query(
     update(outbox)
     .where(among(outbox.c.id, "rows"))

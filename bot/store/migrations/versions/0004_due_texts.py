@@ -1,0 +1,36 @@
+"""The index of unsent texts by time serves only those who ask for the texts of all conversations."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+BEFORE = "status IN ('pending','claimed')"
+AFTER = f"{BEFORE} AND attempts >= 0"
+
+
+def upgrade() -> None:
+    _replace(BEFORE, AFTER)
+
+
+def downgrade() -> None:
+    _replace(AFTER, BEFORE)
+
+
+def _replace(old: str, new: str) -> None:
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outbox_due", postgresql_where=sa.text(old), sqlite_where=sa.text(old)
+        )
+        batch_op.create_index(
+            "ix_outbox_due",
+            ["due_at", "id"],
+            unique=False,
+            postgresql_where=sa.text(new),
+            sqlite_where=sa.text(new),
+        )
