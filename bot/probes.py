@@ -193,7 +193,9 @@ _WAITING = (
 
 
 def _oldest_send(cause: Cause) -> Select[tuple[datetime]]:
-    unsent = text("status IN ('pending','claimed')")  # the words of its partial index
+    unsent = text(
+        "status IN ('pending','claimed') AND attempts >= 0"
+    )  # the words of its partial index
     first = func.min(outbox.c.due_at).label("due_at")
     return select(first).where(unsent, outbox.c.cause == str(cause))
 

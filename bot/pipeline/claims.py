@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     insert,
     literal_column,
     or_,
@@ -27,7 +26,16 @@ from bot.services import Services
 from bot.store.columns import Moment
 from bot.store.direct import Query
 from bot.store.statements import among
-from bot.store.tables import UNSENT, address, conversation, followup, outbox, person, record
+from bot.store.tables import (
+    UNSENT,
+    UNSENT_BY_TIME,
+    address,
+    conversation,
+    followup,
+    outbox,
+    person,
+    record,
+)
 from channels.message import Address
 
 CONVERSATIONS = 64  # claimed in one transaction
@@ -193,17 +201,22 @@ def _in_order(rows: Sequence[Row], now: datetime) -> list[Row]:
     return taken
 
 
-def _heads_query(cause: Cause, *further: ColumnElement[bool]) -> Select[tuple[str]]:
+def _any(*where: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(literal_column("1")).where(*where).limit(1).scalar_subquery().is_not(None)
+
+
+def _heads_query(cause: Cause, *which: ColumnElement[bool]) -> Select[tuple[str]]:
     other, earlier = outbox.alias("other"), outbox.alias("earlier")
     now, expired = bindparam("now", type_=Moment()), bindparam("expired", type_=Moment())
-    held = exists().where(
+    # Subqueries with a LIMIT: an EXISTS may become a join that reads every unsent text each time.
+    held = _any(
         other.c.conversation_id == outbox.c.conversation_id,
         other.c.status == literal_column("'claimed'"),  # literal: the partial index applies
         other.c.claimed_at >= expired,
     )
     # What waits for a rate limit or another attempt holds back what comes after it. What the bot
     # wants to start and may not now holds back only more of its kind, never an answer.
-    behind = exists().where(
+    behind = _any(
         earlier.c.conversation_id == outbox.c.conversation_id,
         earlier.c.id < outbox.c.id,
         earlier.c.status == literal_column("'pending'"),
@@ -217,12 +230,11 @@ def _heads_query(cause: Cause, *further: ColumnElement[bool]) -> Select[tuple[st
     waiting = (
         select(outbox.c.conversation_id)
         .where(
-            UNSENT,
             outbox.c.cause == literal_column(f"'{cause}'"),  # literal: it is planned for this one
             outbox.c.due_at <= now,  # also of what is claimed; bounds the look at the index
             due,
             ~held,
-            *further,
+            *which,
         )
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(literal_column(str(CONVERSATIONS if cause is Cause.REPLY else CAMPAIGN)))
@@ -235,9 +247,10 @@ def _heads_query(cause: Cause, *further: ColumnElement[bool]) -> Select[tuple[st
     )
 
 
-_ANY_HEADS = {cause: Query(_heads_query(cause)) for cause in Cause}
+_ANY_HEADS = {cause: Query(_heads_query(cause, UNSENT_BY_TIME)) for cause in Cause}
 _HEADS_AMONG = {
-    cause: Query(_heads_query(cause, among(outbox.c.conversation_id, "among"))) for cause in Cause
+    cause: Query(_heads_query(cause, UNSENT, among(outbox.c.conversation_id, "among")))
+    for cause in Cause
 }
 _CLAIM = Query(
     update(outbox)

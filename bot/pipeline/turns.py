@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import Integer, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Integer, bindparam, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
@@ -442,7 +442,13 @@ _HELD = (
         conversation.c.id,
         conversation.c.revision,
         conversation.c.feed,
-        exists().where(outbox.c.conversation_id == conversation.c.id, UNSENT).label("waits"),
+        # Not EXISTS: PostgreSQL may read every unsent text once, to look each conversation up in them.
+        select(literal_column("1"))
+        .where(outbox.c.conversation_id == conversation.c.id, UNSENT)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+        .label("waits"),
     )
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
     or_,
     text,
@@ -267,8 +268,8 @@ outbox = Table(
         "cause",
         "due_at",
         "id",
-        postgresql_where=text("status IN ('pending','claimed')"),
-        sqlite_where=text("status IN ('pending','claimed')"),
+        postgresql_where=text("status IN ('pending','claimed') AND attempts >= 0"),
+        sqlite_where=text("status IN ('pending','claimed') AND attempts >= 0"),
     ),
     Index("ix_outbox_provider", "account", "provider_id"),
     Index("ix_outbox_person", "person_id", "sent_at"),
@@ -285,6 +286,11 @@ outbox = Table(
 UNSENT = or_(
     outbox.c.status == literal_column("'pending'"), outbox.c.status == literal_column("'claimed'")
 )
+
+# What every row fulfils, and only who wants the texts of all conversations by their time says: so
+# PostgreSQL, which takes unsent texts for few until it has counted them, cannot read all of a
+# campaign by this index where those of ten conversations are asked for (m).
+UNSENT_BY_TIME = and_(UNSENT, outbox.c.attempts >= literal_column("0"))
 
 timer = Table(
     "timer",

@@ -1,4 +1,4 @@
-"""Unsent texts in the order of their due times for each cause: replies come first."""
+"""Unsent texts by cause and time: replies come first; the index serves only who asks by time."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-UNSENT = sa.text("status IN ('pending','claimed')")
+BEFORE = "status IN ('pending','claimed')"
+AFTER = f"{BEFORE} AND attempts >= 0"
 
 
 def upgrade() -> None:
-    _index(["cause", "due_at", "id"])
+    _replace(BEFORE, ["cause", "due_at", "id"], AFTER)
 
 
 def downgrade() -> None:
-    _index(["due_at", "id"])
+    _replace(AFTER, ["due_at", "id"], BEFORE)
 
 
-def _index(columns: list[str]) -> None:
+def _replace(old: str, columns: list[str], new: str) -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_due"))
+        batch_op.drop_index(
+            "ix_outbox_due", postgresql_where=sa.text(old), sqlite_where=sa.text(old)
+        )
         batch_op.create_index(
             "ix_outbox_due",
             columns,
             unique=False,
-            postgresql_where=UNSENT,
-            sqlite_where=UNSENT,
+            postgresql_where=sa.text(new),
+            sqlite_where=sa.text(new),
         )
