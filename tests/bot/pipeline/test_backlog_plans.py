@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.pipeline import claims, outcomes, turns
+from bot.pipeline.flow import Cause
 from bot.store.database import Database
 from bot.store.direct import Query, driver_of
 from bot.store.schema import migrate
@@ -43,7 +44,7 @@ NOW = datetime(2099, 1, 1, tzinfo=UTC)
         (turns._HOLD, {"ids": IDS, "texts": 1}),
         (claims._ROWS, {"ids": IDS}),
         (Query(outcomes._BEHIND), {"ids": IDS, "now": NOW}),
-        (claims._HEADS_AMONG, {"among": IDS, "now": NOW, "expired": NOW}),
+        (claims._HEADS_AMONG[Cause.REPLY], {"among": IDS, "now": NOW, "expired": NOW}),
     ],
 )
 @pytest.mark.parametrize("kept", ["force_custom_plan", "force_generic_plan"])
