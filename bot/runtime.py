@@ -31,7 +31,6 @@ log = structlog.get_logger()
 SWEEP_S = 2.0  # how long a lost wake-up can cost
 OVERLOOKED = timedelta(seconds=1)  # younger rows are still on their way by the bus
 KEEP_ALIVE_S = 10.0  # shorter than the platforms': a POST on a closed connection is not retried
-GATHER_S = 0.003  # how long a batch waits for more, and only after one of several
 AWAY_S = 0.3  # between two tries while the database is away
 # A graceful stop drains within 10 s: 4 s for requests (bot.web.server), then these.
 TASKS_S = 2.0  # a batch of turns under way is written
@@ -130,14 +129,10 @@ class Runtime:
         self._tasks.append(asyncio.create_task(forever(), name=name))
 
     async def _turns(self) -> None:
-        """Take hints as they come; while one batch commits, the next one gathers. Where many write
-        at once a little waiting makes the batches larger, and everything cheaper."""
-        bus, many = self.services.bus, False
+        """Take hints as they come; while one batch commits, the next one gathers."""
+        bus = self.services.bus
         while True:
-            if many:
-                await asyncio.sleep(GATHER_S)
             ids = await bus.take(Topic.TURNS, BATCH)
-            many = len(ids) > 1
             work = asyncio.create_task(run_turns(self.services, ids, self.delivery))
             try:
                 again = await asyncio.shield(work)

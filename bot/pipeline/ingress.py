@@ -33,7 +33,6 @@ from channels.message import Incoming, IncomingKind, Receipt
 log = structlog.get_logger()
 
 BATCH = 100  # rows in one commit (DESIGN, section 2)
-GATHER_S = 0.0015  # how long a commit waits for more, and only after one of several
 WAITING_MAX = 5_000  # rows that wait for a commit; beyond it callers are told to come back
 EARLY_MAX = 5_000  # receipts kept that came before their message was known as sent
 EARLY_S = 1.0  # seconds between two looks at them
@@ -90,7 +89,6 @@ class Ingress:
             return False
 
     async def run(self) -> None:
-        many = False
         while True:
             try:
                 async with asyncio.timeout(EARLY_S if self._early else None):
@@ -98,14 +96,10 @@ class Ingress:
             except TimeoutError:
                 await self.look_again()
                 continue
-            if many:
-                await asyncio.sleep(GATHER_S)
             batch = self._next_batch()
             if not batch:
                 self._ready.clear()
-                many = False
                 continue
-            many = len(batch) > 1
             try:
                 woken = await self._commit(batch)
             except Exception as error:

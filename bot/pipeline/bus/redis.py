@@ -79,7 +79,7 @@ class RedisBus:
             self._writer.add(topic, waiting.pop(len(waiting)))
         with suppress(RedisError, OSError):
             async with asyncio.timeout(LAST_S):
-                await self._writer.write()
+                await self._writer.write(everything=True)
         for client in (self._client, self._watch):
             with suppress(RedisError, OSError):
                 await client.aclose()
