@@ -53,6 +53,10 @@ def configure_logs(level: int = logging.INFO, form: LogFormat = LogFormat.AUTO) 
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # it likes to bring its own
+        theirs = logging.getLogger(name)
+        theirs.handlers.clear()
+        theirs.propagate = True
     sys.excepthook = _crashed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import logging.config
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+import uvicorn.config
 
 from bot.logs import configure_logs, show_place
 from bot.settings import LogFormat
@@ -99,6 +101,7 @@ def test_the_format_of_the_settings_wins(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_what_a_library_logs_comes_without_the_values(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)  # as a server of its own would
     configure_logs()
     log = logging.getLogger("asyncio")
     log.error(

@@ -86,7 +86,8 @@ async def test_two_processes_fire_every_timer_once(database_url: str, tmp_path: 
 
         shares = await asyncio.gather(all_of(one), all_of(two))
         assert sum(shares) == number
-        assert min(shares) > 0
+        if not one.services.db.is_sqlite:  # there is one writer, who may be faster each time
+            assert min(shares) > 0
         assert Counter(await fired(one)) == Counter(range(number))
 
 
