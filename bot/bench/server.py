@@ -17,6 +17,7 @@ from bot.app import create_app
 from bot.assembly import open_services
 from bot.bench.channel import ACCOUNT, JOINED, BenchChannel
 from bot.commands.serve import ProcessRole, stop_asked
+from bot.memory import start_small
 from bot.pipeline import claims, delivery
 from bot.runtime import Runtime
 from bot.settings import Settings
@@ -81,6 +82,7 @@ async def serve(
 
 def main(words: list[str]) -> None:
     """PORT SECRET PLATFORM_URL [all|web|worker [LEASE_S]]"""
+    start_small()
     import uvloop
 
     from bot.logs import configure_logs

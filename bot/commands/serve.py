@@ -19,6 +19,7 @@ from bot import __version__
 from bot.commands.base import ProblemError, UsageError, run
 from bot.hours import DutyHours
 from bot.logs import configure_logs
+from bot.memory import start_small
 from bot.settings import LOOPBACK, Bus, Settings
 
 STOPPING = "the process is stopping"
@@ -82,6 +83,7 @@ async def _migrate() -> None:
 
 
 async def _serve(settings: Settings, role: ProcessRole, *, demo: bool) -> None:
+    start_small()
     from bot.app import create_app
     from bot.assembly import open_services
     from bot.health import health_listener

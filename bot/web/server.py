@@ -10,6 +10,7 @@ from socket import socket
 import uvicorn
 from fastapi import FastAPI
 
+from bot.memory import stay_fast
 from bot.pipeline.live import LiveHub
 
 GC_THRESHOLD = 10_000  # new objects before a look for garbage; Python's own is 700
@@ -22,6 +23,7 @@ def keep_what_is_made() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+    stay_fast()
 
 
 class Server(uvicorn.Server):
