@@ -1,8 +1,9 @@
-"""The phrasings of one locale as a sparse matrix, and the ranking of its articles for a question.
+"""The phrasings of one locale as matrices, and the ranking of its articles for a question.
 
-A question is compared with every phrasing (TF-IDF, cosine, one norm per field). Nearest phrasing alone
-is a weak ranker, so a softmax classifier decides: one over all articles while the base is small, and in a
-large base one per question over the articles nearest to it, which needs no training after an edit.
+A question is compared with every phrasing: by words (TF-IDF, cosine, one norm per field) and, where
+there are vectors of it, by meaning; the two similarities are added. Nearest phrasing alone is a weak
+ranker, so a softmax classifier decides: one over all articles while the base is small, and in a large
+base one per question over the articles nearest to it, which needs no training after an edit.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +80,22 @@ class Ranking:
     covered: float  # … that the nearest phrasing of the first article has
     covered_by_all: float  # … that any text of the first article has
     length: int  # content features of the question
+    alike: float  # cosine by words alone with the nearest phrasing of the first article
+    rival_alike: float  # … of any other article
+    meant: float  # cosine of meaning with the middle of the first article; 0 without vectors
+    rival_meant: float  # … with that of the nearest other article
 
 
 TOP = 10
+
+
+class _Asked(NamedTuple):
+    """A question, and what it was compared with."""
+
+    question: Encoded
+    words: Floats  # [rows] cosine by words
+    cosines: Floats  # [rows] of words and meaning together
+    meant: Floats  # [articles] cosine of meaning with the middle of each article
 
 
 def is_large(rows: int, articles: int) -> bool:
@@ -89,14 +103,63 @@ def is_large(rows: int, articles: int) -> bool:
     return rows * rows * articles > _GLOBAL_WORK
 
 
+class _Meaning:
+    """The vectors of the rows, and the middle of each article's; does nothing with a share of 0."""
+
+    def __init__(
+        self, texts: Sequence[Encoded], owners: Ints, weights: Floats, articles: int, share: float
+    ) -> None:
+        vectors = [text.meaning for text in texts if text.meaning is not None] if share else []
+        if len(vectors) < len(texts):
+            share = 0.0
+        self._share, self._articles = share, articles
+        if share:
+            self._rows = np.stack(vectors)
+            middles = np.zeros((articles, self._rows.shape[1]), np.float32)
+            np.add.at(middles, owners, self._rows * weights[:, None])
+            lengths = np.sqrt((middles * middles).sum(axis=1, keepdims=True))
+            self._middles = middles / np.maximum(lengths, 1e-6)
+
+    def added(self, kernel: Floats, rows: Ints | slice = slice(None)) -> Floats:
+        """Words' similarities of these rows with each other, meaning added."""
+        if not self._share:
+            return kernel
+        vectors = self._rows[rows]
+        return self._mix(kernel, vectors @ vectors.T)
+
+    def asked(self, questions: Sequence[Encoded], words: Floats) -> tuple[Floats, Floats]:
+        """[questions, rows] of words and meaning together; [questions, articles] of meaning."""
+        if not self._share:
+            return words, np.zeros((len(questions), self._articles), np.float32)
+        nothing = np.zeros(self._rows.shape[1], np.float32)
+        vectors = np.stack([nothing if q.meaning is None else q.meaning for q in questions])
+        return self._mix(words, vectors @ self._rows.T), vectors @ self._middles.T
+
+    def _mix(self, words: Floats, meanings: Floats) -> Floats:
+        result: Floats = (1 - self._share) * words + self._share * meanings
+        return result
+
+
+def _rival(values: Floats, first: int | np.intp) -> float:
+    """The highest of the others, at least 0."""
+    others = values.copy()
+    others[first] = 0.0
+    return max(0.0, float(others.max()))
+
+
 class Index:
     """An immutable index over rows; safe to read from many threads."""
 
     def __init__(
-        self, rows: Sequence[Row], articles: int, per_question: bool | None = None
+        self,
+        rows: Sequence[Row],
+        articles: int,
+        per_question: bool | None = None,
+        meaning: float = 0.0,
     ) -> None:
         """`articles` is their number; each needs a row. `per_question` forces where the classifier is
-        trained; None lets the size decide."""
+        trained; None lets the size decide. `meaning` (0–1): its share of the similarity, for which all
+        rows and all questions need vectors of it."""
         self.articles = articles
         self._owners = np.array([row.article for row in rows], np.intp)
         self._weights = np.array([_WEIGHTS[row.role] for row in rows], np.float32)
@@ -117,11 +180,12 @@ class Index:
         self._bounds = np.searchsorted(
             self._owners[self._by_article], np.arange(articles + 1)
         ).astype(np.intp)
+        self._meaning = _Meaning(texts, self._owners, self._weights, articles, meaning)
         self._dual: Floats | None = None
         if per_question is None:
             per_question = is_large(len(rows), articles)
         if rows and not per_question:
-            kernel = (self._rows @ self._postings).toarray()
+            kernel = self._meaning.added((self._rows @ self._postings).toarray())
             self._dual = softmax.fit(kernel, self._owners, articles, self._weights)
 
     def rank(self, question: Encoded) -> Ranking | None:
@@ -135,16 +199,19 @@ class Index:
         for start in range(0, len(questions), 256):
             part = questions[start : start + 256]
             vectors = self._matrix(*self._locate(part))
-            cosines = np.asarray((vectors @ self._postings).toarray(), np.float32)
+            words = np.asarray((vectors @ self._postings).toarray(), np.float32)
+            cosines, meant = self._meaning.asked(part, words)
             result += [
-                self._rank_one(question, row) for question, row in zip(part, cosines, strict=True)
+                self._rank_one(_Asked(question, *values))
+                for question, *values in zip(part, words, cosines, meant, strict=True)
             ]
         return result
 
-    def _rank_one(self, question: Encoded, cosines: Floats) -> Ranking | None:
+    def _rank_one(self, asked: _Asked) -> Ranking | None:
+        cosines = asked.cosines
         if not len(cosines) or float(cosines.max()) <= 0:
             return None
-        nearest = np.maximum.reduceat(cosines[self._by_article], self._bounds[:-1])
+        nearest = self._nearest(cosines)
         if self._dual is not None:
             candidates = np.arange(self.articles)
             margins = cosines @ self._dual
@@ -153,7 +220,7 @@ class Index:
         order = np.lexsort((candidates, -nearest[candidates], -margins))[:TOP]
         best = candidates[order]
         shares = softmax.shares(margins)[order]
-        return self._describe(question, cosines, nearest, best, margins[order], shares)
+        return self._describe(asked, nearest, best, margins[order], shares)
 
     def _score_near(self, cosines: Floats, nearest: Floats) -> tuple[Ints, Floats]:
         """A classifier over the articles nearest to the question, trained on their nearest phrasings."""
@@ -165,23 +232,17 @@ class Index:
         rows = np.concatenate(chosen)
         owners = np.repeat(np.arange(len(candidates)), [len(part) for part in chosen])
         vectors = self._rows[rows]
-        kernel = (vectors @ vectors.T).toarray()
+        kernel = self._meaning.added((vectors @ vectors.T).toarray(), rows)
         dual = softmax.fit(kernel, owners, len(candidates), self._weights[rows])
         return candidates, cosines[rows] @ dual
 
     def _describe(
-        self,
-        question: Encoded,
-        cosines: Floats,
-        nearest: Floats,
-        best: Ints,
-        margins: Floats,
-        shares: Floats,
+        self, asked: _Asked, nearest: Floats, best: Ints, margins: Floats, shares: Floats
     ) -> Ranking:
+        question, cosines = asked.question, asked.cosines
         first = self._rows_of(best[0])
         ordered = first[np.argsort(-cosines[first], kind="stable")]
-        others = nearest.copy()
-        others[best[0]] = 0.0
+        alike = self._nearest(asked.words)
         content = question.ids[_CONTENT[field_of(question.ids)]]
         place, found = self._places(content)
         rarity = np.where(found, self._rarity[place], self._unknown)
@@ -193,12 +254,21 @@ class Index:
             margins=margins,
             nearest=nearest[best],
             support=float(cosines[ordered[:3]].mean()),
-            rival=float(others.max()),
+            rival=_rival(nearest, best[0]),
             known=float(rarity_found.sum()) / total,
             covered=float(rarity_found[self._has(ordered[:1], place[found])].sum()) / total,
             covered_by_all=float(rarity_found[self._has(first, place[found])].sum()) / total,
             length=len(content),
+            alike=float(alike[best[0]]),
+            rival_alike=_rival(alike, best[0]),
+            meant=float(asked.meant[best[0]]),
+            rival_meant=_rival(asked.meant, best[0]),
         )
+
+    def _nearest(self, cosines: Floats) -> Floats:
+        """Of each article the nearest row."""
+        result: Floats = np.maximum.reduceat(cosines[self._by_article], self._bounds[:-1])
+        return result
 
     def _rows_of(self, article: int | np.intp) -> Ints:
         return self._by_article[self._bounds[article] : self._bounds[article + 1]]

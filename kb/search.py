@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -11,13 +11,15 @@ from kb import calibrate, shipped
 from kb.answer import Decision, DecisionKind, decide
 from kb.article import Article
 from kb.calibrate import Calibration
+from kb.encoder import Embedder, shipped_encoder
 from kb.index import Index, Role, Row
 from kb.plain import to_plain
-from kb.tokens import Encoded, encode
+from kb.reading import Reader
+from kb.tokens import Encoded
 
 _BODY_CHARS = 400  # the first sentences say what an article is about; the rest is steps
 
-Encode = Callable[[str], Encoded]
+Texts = Mapping[str, Encoded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +30,45 @@ class _Shelf:
     rows: tuple[Row, ...]
     index: Index
     calibration: Calibration
-    texts: Mapping[
-        str, Encoded
-    ]  # what is encoded already, so that an edit costs only its own texts
+    texts: Texts  # what is read already, so that an edit costs only its own texts
+    reader: Reader
 
 
 class KnowledgeBase:
     """Articles of several locales. A change makes a new base; the old one stays valid for its readers."""
 
-    def __init__(self, shelves: Mapping[str, _Shelf]) -> None:
+    def __init__(self, shelves: Mapping[str, _Shelf], embedders: tuple[Embedder, ...]) -> None:
         """Use `build`."""
         self._shelves = MappingProxyType(dict(shelves))
+        self._embedders = embedders
 
     @classmethod
     def build(
-        cls, articles: Iterable[Article], calibrations: Mapping[str, Calibration] | None = None
+        cls,
+        articles: Iterable[Article],
+        calibrations: Mapping[str, Calibration] | None = None,
+        embedders: Sequence[Embedder] | None = None,
     ) -> KnowledgeBase:
         """A base of published articles. Later articles replace earlier ones of the same id and locale.
 
         `calibrations` by locale are used as they are; a locale without one is fitted now, which asks
         the base its own hidden questions (below half a second for a hundred articles, some ten
-        seconds for ten thousand phrasings).
+        seconds for ten thousand phrasings). `embedders` say what texts mean; None: the shipped encoder,
+        (): words alone.
         """
+        chosen = (shipped_encoder(),) if embedders is None else tuple(embedders)
         given = calibrations or {}
         by_locale: dict[str, dict[str, Article]] = {}
         for article in articles:
             by_locale.setdefault(article.locale, {})[article.id] = article
         return cls(
             {
-                locale: _shelf(locale, tuple(found.values()), {}, given.get(locale))
+                locale: _shelf(
+                    Reader(locale, chosen), locale, tuple(found.values()), {}, given.get(locale)
+                )
                 for locale, found in sorted(by_locale.items())
-            }
+            },
+            chosen,
         )
 
     @property
@@ -90,7 +100,7 @@ class KnowledgeBase:
         shelf = self._shelves.get(locale)
         if shelf is None:
             return [Decision(DecisionKind.ABSTAIN, locale) for _ in questions]
-        rankings = shelf.index.rank_all([encode(question) for question in questions])
+        rankings = shelf.index.rank_all(shelf.reader.read(questions))
         return [decide(r, shelf.articles, shelf.calibration, locale) for r in rankings]
 
     def with_changes(
@@ -112,54 +122,55 @@ class KnowledgeBase:
             texts = old.texts if old else {}
             if kept:
                 calibration = old.calibration if old else None
-                shelves[locale] = _shelf(locale, tuple(kept.values()), texts, calibration)
+                reader = old.reader if old else Reader(locale, self._embedders)
+                shelves[locale] = _shelf(reader, locale, tuple(kept.values()), texts, calibration)
             else:
                 shelves.pop(locale, None)
-        return KnowledgeBase(dict(sorted(shelves.items())))
+        return KnowledgeBase(dict(sorted(shelves.items())), self._embedders)
 
     def recalibrated(self) -> KnowledgeBase:
         """The same articles with thresholds fitted to them anew; meant for the background."""
         return KnowledgeBase(
             {
-                locale: _shelf(locale, shelf.articles, shelf.texts, None)
+                locale: _shelf(shelf.reader, locale, shelf.articles, shelf.texts, None)
                 for locale, shelf in self._shelves.items()
-            }
+            },
+            self._embedders,
         )
 
 
 def _shelf(
+    reader: Reader,
     locale: str,
     articles: tuple[Article, ...],
-    known: Mapping[str, Encoded],
+    known: Texts,
     calibration: Calibration | None,
 ) -> _Shelf:
-    texts: dict[str, Encoded] = {}
-
-    def encoded(text: str) -> Encoded:
-        if text not in texts:
-            found = known.get(text)
-            texts[text] = encode(text) if found is None else found
-        return texts[text]
-
-    rows = tuple(row for n, article in enumerate(articles) for row in _rows(n, article, encoded))
+    kept = [_texts(article) for article in articles]
+    texts = _read(reader, [text for roles in kept for text, _ in roles], known)
+    rows = tuple(
+        Row(place, texts[text], role) for place, roles in enumerate(kept) for text, role in roles
+    )
     if calibration is None:
-        calibration = calibrate.fit(rows, len(articles), _foreign(locale)) or _fallback()
-    index = Index(rows, len(articles))
-    return _Shelf(articles, rows, index, calibration, MappingProxyType(texts))
+        foreign = reader.read(shipped.out_of_scope(locale.partition("-")[0]))
+        calibration = calibrate.fit(rows, len(articles), foreign) or _fallback()
+    index = Index(rows, len(articles), meaning=calibration.meaning)
+    return _Shelf(articles, rows, index, calibration, MappingProxyType(texts), reader)
 
 
-def _rows(place: int, article: Article, encoded: Encode) -> list[Row]:
-    rows = [Row(place, encoded(article.title), Role.TITLE)]
-    rows += [Row(place, encoded(phrasing)) for phrasing in article.phrasings]
-    if body := to_plain(article.body)[:_BODY_CHARS]:
-        rows.append(Row(place, encoded(body), Role.BODY))
-    return rows
+def _texts(article: Article) -> list[tuple[str, Role]]:
+    """What is indexed of an article."""
+    found = [(article.title, Role.TITLE), *((text, Role.PHRASING) for text in article.phrasings)]
+    body = to_plain(article.body)[:_BODY_CHARS]
+    return [*found, (body, Role.BODY)] if body else found
 
 
-@cache
-def _foreign(locale: str) -> tuple[Encoded, ...]:
-    language = locale.partition("-")[0]
-    return tuple(encode(line) for line in shipped.out_of_scope(language))
+def _read(reader: Reader, texts: Iterable[str], known: Texts) -> dict[str, Encoded]:
+    """Every text once; what is `known` is not read again."""
+    wanted = dict.fromkeys(texts)
+    new = [text for text in wanted if text not in known]
+    found = {text: known[text] for text in wanted if text in known}
+    return found | dict(zip(new, reader.read(new), strict=True))
 
 
 @cache

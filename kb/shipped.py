@@ -19,6 +19,11 @@ def data_lines(name: str) -> tuple[str, ...]:
     return _kept(_folder("data").joinpath(name))
 
 
+def data_file(name: str) -> bytes:
+    """The bytes of `kb/data/<name>`."""
+    return _folder("data").joinpath(name).read_bytes()
+
+
 @cache
 def out_of_scope(locale: str) -> tuple[str, ...]:
     """Questions that no article of a wallet answers; () for a locale without such a file."""

@@ -45,10 +45,14 @@ class Field(IntEnum):
 
 
 class Encoded(NamedTuple):
-    """The features of one text: sorted distinct numbers and how often each occurs (at least 1)."""
+    """The features of one text: sorted distinct numbers and how often each occurs (at least 1).
+
+    `meaning`: an embedder's vector of the text, of length one (or zero); None where there is none.
+    """
 
     ids: NDArray[np.uint32]
     counts: NDArray[np.float32]
+    meaning: NDArray[np.float32] | None = None
 
 
 def encode(text: str) -> Encoded:
