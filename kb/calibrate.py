@@ -7,23 +7,18 @@ foreign questions look. Everything is deterministic: folds follow checksums, not
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from enum import IntEnum
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.index import Index, Ranking, Role, Row, is_large
+from kb.index import Ranking, Role, Row
+from kb.samples import FEATURES, Kind, Samples, ask_hidden, describe
 from kb.tokens import Encoded
 
 Vector = NDArray[np.float64]
-
-FEATURES = (
-    "share", "log_odds", "margin", "score", "nearest", "lead", "support", "agreement", "known",
-    "covered", "covered_by_all", "three_share", "length", "alike", "alike_lead", "meant", "meant_lead",
-)  # fmt: skip
 
 # A question that is a phrasing of one article nearly word for word needs no model: the model learns from
 # phrasings that were hidden, so it has never seen one.
@@ -36,34 +31,6 @@ class Measured(NamedTuple):
     first: float  # that the first article is right
     three: float  # that one of the first three is right
     features: tuple[float, ...]
-
-
-def describe(ranking: Ranking) -> Vector:
-    """The features of a ranking, in the order of `FEATURES`."""
-    share = float(np.clip(ranking.shares[0], 1e-4, 1 - 1e-4))
-    second = float(ranking.margins[1]) if len(ranking.margins) > 1 else 0.0
-    nearest = float(ranking.nearest[0])
-    return np.array(
-        [
-            share,
-            np.log(share / (1 - share)),
-            float(ranking.margins[0]) - second,
-            float(ranking.margins[0]),
-            nearest,
-            nearest - ranking.rival,
-            ranking.support,
-            float(nearest >= ranking.rival),
-            ranking.known,
-            ranking.covered,
-            ranking.covered_by_all,
-            float(ranking.shares[:3].sum()),
-            np.log1p(ranking.length),
-            ranking.alike,
-            ranking.alike - ranking.rival_alike,
-            ranking.meant,
-            ranking.meant - ranking.rival_meant,
-        ]
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +82,8 @@ class Calibration:
 # to five sixths finds about the same (docs/knowledge-base.md).
 MEANING = 2 / 3
 _WORTH = 0.02  # by so much more hidden phrasings have to be found
-_FOLDS = 5
 # Below, hiding takes too much away: what is left does not look like the whole base.
 _FEWEST_ARTICLES, _FEWEST_EACH = 8, 3
-_MOST_QUESTIONS = {False: 600, True: 400}  # asked of the base; fewer where each costs a classifier
-_NOT_FOREIGN = 0.7  # a foreign line as near as this to a phrasing is not foreign to this base
 _RIDGE = 1.0
 _WRONG_ANSWERS = 0.10  # bearable share of wrong ones among outright answers
 _ANSWER_BOUNDS = (0.45, 0.60)
@@ -129,122 +93,47 @@ _LOST = 0.005
 _OFFER_BOUNDS = (0.08, 0.40)
 
 
-def fit(rows: Sequence[Row], articles: int, foreign: Sequence[Encoded]) -> Calibration | None:
+def fit(
+    rows: Sequence[Row],
+    articles: int,
+    foreign: Sequence[Encoded],
+    asked: Callable[[], Samples] = Samples,
+) -> Calibration | None:
     """Learn from a base's own rows and from lines foreign to it; None if the base is too small.
 
     Where the rows have vectors of meaning, meaning counts if it finds more of the hidden phrasings
-    than words alone: the base shows whether the embedder knows its subjects.
+    than words alone: the base shows whether the embedder knows its subjects. Then what people
+    `asked` another base counts as much as what this one was asked.
     """
     phrasings = sum(row.role is Role.PHRASING for row in rows)
     if articles < _FEWEST_ARTICLES or phrasings < _FEWEST_EACH * articles:
         return None
-    best = _ask(rows, articles, foreign, 0.0)
-    meaning = 0.0
-    if all(row.text.meaning is not None for row in rows):
-        richer = _ask(rows, articles, foreign, MEANING)
-        if richer.found >= best.found + _WORTH:
-            best, meaning = richer, MEANING
-    return _learn(best, meaning)
-
-
-def _ask(
-    rows: Sequence[Row], articles: int, foreign: Sequence[Encoded], meaning: float
-) -> _Samples:
-    samples = _Samples()
-    for fold in range(_FOLDS):
-        _ask_fold(rows, articles, foreign, fold, samples, meaning)
-    return samples
-
-
-class _Kind(IntEnum):
-    IN_SCOPE = 0
-    NEAR = 1  # the subject of an article that is hidden
-    FAR = 2
+    best = ask_hidden(rows, articles, foreign, 0.0)
+    if not all(row.text.meaning is not None for row in rows):
+        return _learn([best], 0.0)
+    richer = ask_hidden(rows, articles, foreign, MEANING)
+    if richer.found < best.found + _WORTH:
+        return _learn([best], 0.0)
+    return _learn([richer, asked()], MEANING)
 
 
 # How often a real conversation asks each. FAR has more than its true share: answering it looks worst.
-_MIX = {_Kind.IN_SCOPE: 0.70, _Kind.NEAR: 0.12, _Kind.FAR: 0.18}
+_MIX = {Kind.IN_SCOPE: 0.70, Kind.NEAR: 0.12, Kind.FAR: 0.18}
 
 
-class _Samples:
-    """Rankings whose outcome is known. A question that shares nothing with the base needs no model."""
-
-    def __init__(self) -> None:
-        self.features: list[Vector] = []
-        self.first: list[bool] = []
-        self.three: list[bool] = []
-        self.kinds: list[_Kind] = []
-
-    @property
-    def found(self) -> float:
-        """The share of the hidden phrasings whose article came first."""
-        mine = [first for first, kind in zip(self.first, self.kinds, strict=True) if not kind]
-        return sum(mine) / max(1, len(mine))
-
-    def add(self, ranking: Ranking | None, wanted: int, kind: _Kind) -> None:
-        if ranking is not None:
-            self.features.append(describe(ranking))
-            self.first.append(kind is _Kind.IN_SCOPE and wanted == ranking.articles[0])
-            self.three.append(kind is _Kind.IN_SCOPE and wanted in ranking.articles[:3])
-            self.kinds.append(kind)
+def fit_asked(samples: Samples, meaning: float) -> Calibration:
+    """Learn from what people asked another base alone."""
+    return _learn([samples], meaning)
 
 
-def _ask_fold(
-    rows: Sequence[Row],
-    articles: int,
-    foreign: Sequence[Encoded],
-    fold: int,
-    samples: _Samples,
-    meaning: float,
-) -> None:
-    """Hide a fifth of the articles and of the other phrasings, and ask for what is hidden."""
-    large = is_large(len(rows), articles)
-    in_scope, near, kept = _split(rows, fold)
-    visible = sorted({row.article for row in kept})
-    position = {article: n for n, article in enumerate(visible)}
-    index = Index(
-        [replace(row, article=position[row.article]) for row in kept], len(visible), large, meaning
-    )
-    most = _MOST_QUESTIONS[large] // _FOLDS
-    asked = _sample(in_scope, most)
-    for row, ranking in zip(asked, index.rank_all([row.text for row in asked]), strict=True):
-        samples.add(ranking, position[row.article], _Kind.IN_SCOPE)
-    for ranking in index.rank_all([row.text for row in _sample(near, most // 2)]):
-        samples.add(ranking, -1, _Kind.NEAR)
-    for ranking in index.rank_all(_sample(foreign[fold::_FOLDS], most // 2)):
-        if ranking is not None and max(ranking.nearest[0], ranking.rival) < _NOT_FOREIGN:
-            samples.add(ranking, -1, _Kind.FAR)
-
-
-def _split(rows: Sequence[Row], fold: int) -> tuple[list[Row], list[Row], list[Row]]:
-    """Rows to ask in scope, rows of hidden articles to ask, rows that stay in the index."""
-    in_scope: list[Row] = []
-    near: list[Row] = []
-    kept: list[Row] = []
-    of_article: dict[int, int] = {}
-    for row in rows:
-        number = of_article[row.article] = of_article.get(row.article, -1) + 1
-        if row.article % _FOLDS == fold:
-            if row.role is Role.PHRASING:
-                near.append(row)
-        elif row.role is Role.PHRASING and (number + row.article // _FOLDS) % _FOLDS == fold:
-            in_scope.append(row)
-        else:
-            kept.append(row)
-    visible = {row.article for row in kept}
-    return [row for row in in_scope if row.article in visible], near, kept
-
-
-def _sample(items: Sequence[Any], most: int) -> Sequence[Any]:
-    return items[:: -(-len(items) // most)] if len(items) > most else items
-
-
-def _learn(samples: _Samples, meaning: float) -> Calibration:
-    features = np.array(samples.features)
-    first, three = np.array(samples.first, float), np.array(samples.three, float)
-    kinds = np.array(samples.kinds)
-    counts = np.bincount(kinds, minlength=len(_Kind))
-    weights = np.array([_MIX[_Kind(kind)] / counts[kind] for kind in kinds])
+def _learn(groups: Sequence[Samples], meaning: float) -> Calibration:
+    """Every group of samples counts the same."""
+    groups = [group for group in groups if group.kinds]
+    features = np.array([one for group in groups for one in group.features])
+    first = np.array([one for group in groups for one in group.first], float)
+    three = np.array([one for group in groups for one in group.three], float)
+    kinds = [kind for group in groups for kind in group.kinds]
+    weights = np.concatenate([_weights(group.kinds) for group in groups])
     weights *= len(kinds) / weights.sum()
     means, scales = features.mean(0), features.std(0) + 1e-6
     values = np.hstack([(features - means) / scales, np.ones((len(kinds), 1))])
@@ -261,6 +150,11 @@ def _learn(samples: _Samples, meaning: float) -> Calibration:
         len(kinds),
         meaning,
     )
+
+
+def _weights(kinds: Sequence[Kind]) -> Vector:
+    counts = np.bincount(kinds, minlength=len(Kind))
+    return np.array([_MIX[kind] / counts[kind] for kind in kinds])
 
 
 def _logistic(values: Vector, target: Vector, weights: Vector) -> Vector:

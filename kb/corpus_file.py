@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from kb.formats import Problem
+from kb.normalize import normalize
 
 
 class Message(NamedTuple):
@@ -44,8 +45,6 @@ def read_corpus(text: str, name: str) -> tuple[tuple[Message, ...], tuple[Proble
 
 def repeated(messages: Iterable[Message]) -> list[tuple[Message, Message]]:
     """Messages that say the same letter for letter, whatever their signs and case: (first, again)."""
-    from kb.normalize import normalize
-
     first: dict[str, Message] = {}
     found = []
     for message in messages:

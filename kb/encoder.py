@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Embedder(Protocol):
         """float32 [number of texts, dimensions]; rows of length one, or zero where nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # equal is the same: it is a key of caches
 class Encoder:
     """The shipped kind of embedder. Immutable; safe to use from many threads."""
 
@@ -95,7 +96,7 @@ class Encoder:
                     file["scales"],
                 )
             fits = about["format"] == FORMAT and found._is_sound()
-        except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise ValueError(f"no encoder file: {error}") from error
         if not fits:
             raise ValueError("the encoder file is of another format: train it again")

@@ -17,14 +17,18 @@ class Reader:
         """Embedders that do not know the locale's language are left out: of another language they do
         harm (an English model on Chinese questions: 98.9 → 64 % found)."""
         language = locale.partition("-")[0].lower()
-        self._embedders = tuple(one for one in embedders if language in one.languages)
+        self.embedders = tuple(one for one in embedders if language in one.languages)
+
+    @property
+    def knows_meaning(self) -> bool:
+        return bool(self.embedders)
 
     def read(self, texts: Sequence[str]) -> list[Encoded]:
         """The texts in order."""
         found = [encode(text) for text in texts]
-        if not self._embedders or not found:
+        if not self.embedders or not found:
             return found
-        parts = [_vectors(embedder, texts, found) for embedder in self._embedders]
+        parts = [_vectors(embedder, texts, found) for embedder in self.embedders]
         # Each embedder counts the same; the whole has length one again.
         vectors = np.hstack(parts) / np.float32(len(parts)) ** 0.5
         return [

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 
-from kb import calibrate, shipped
+from kb import asked_base, calibrate, shipped
 from kb.answer import Decision, DecisionKind, decide
 from kb.article import Article
 from kb.calibrate import Calibration
 from kb.encoder import Embedder, shipped_encoder
-from kb.index import Index, Role, Row
-from kb.plain import to_plain
+from kb.index import Index, Row
 from kb.reading import Reader
-from kb.tokens import Encoded
-
-_BODY_CHARS = 400  # the first sentences say what an article is about; the rest is steps
-
-Texts = Mapping[str, Encoded]
+from kb.rows import Texts, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,33 +141,19 @@ def _shelf(
     known: Texts,
     calibration: Calibration | None,
 ) -> _Shelf:
-    kept = [_texts(article) for article in articles]
-    texts = _read(reader, [text for roles in kept for text, _ in roles], known)
-    rows = tuple(
-        Row(place, texts[text], role) for place, roles in enumerate(kept) for text, role in roles
-    )
+    rows, texts = rows_of(articles, reader, known)
     if calibration is None:
         foreign = reader.read(shipped.out_of_scope(locale.partition("-")[0]))
-        calibration = calibrate.fit(rows, len(articles), foreign) or _fallback()
+        asked = partial(asked_base.samples, reader.embedders, calibrate.MEANING)
+        fitted = calibrate.fit(rows, len(articles), foreign, asked)
+        calibration = fitted or _usual(reader.embedders)
     index = Index(rows, len(articles), meaning=calibration.meaning)
     return _Shelf(articles, rows, index, calibration, MappingProxyType(texts), reader)
 
 
-def _texts(article: Article) -> list[tuple[str, Role]]:
-    """What is indexed of an article."""
-    found = [(article.title, Role.TITLE), *((text, Role.PHRASING) for text in article.phrasings)]
-    body = to_plain(article.body)[:_BODY_CHARS]
-    return [*found, (body, Role.BODY)] if body else found
-
-
-def _read(reader: Reader, texts: Iterable[str], known: Texts) -> dict[str, Encoded]:
-    """Every text once; what is `known` is not read again."""
-    wanted = dict.fromkeys(texts)
-    new = [text for text in wanted if text not in known]
-    found = {text: known[text] for text in wanted if text in known}
-    return found | dict(zip(new, reader.read(new), strict=True))
-
-
-@cache
-def _fallback() -> Calibration:
-    return Calibration.from_json("\n".join(shipped.data_lines("calibration.json")))
+@lru_cache(4)
+def _usual(embedders: tuple[Embedder, ...]) -> Calibration:
+    """For a base that is too small to show how its own questions look."""
+    if not embedders:
+        return Calibration.from_json("\n".join(shipped.data_lines("calibration.json")))
+    return calibrate.fit_asked(asked_base.samples(embedders, calibrate.MEANING), calibrate.MEANING)

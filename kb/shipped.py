@@ -7,6 +7,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from kb.article import Article
+from kb.corpus_file import Message, read_corpus
 from kb.frontmatter import read_markdown
 
 
@@ -48,6 +49,28 @@ def articles() -> tuple[Article, ...]:
             result = read_markdown(path.read_text("utf-8"), f"{folder.name}/{path.name}")
             found += result.articles
             problems += [str(problem) for problem in result.problems]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return tuple(found)
+
+
+def asked(name: str) -> str:
+    """A file of `kb/asked`: questions by one hand to a base by another."""
+    return _folder("asked").joinpath(name).read_text("utf-8")
+
+
+def corpus() -> tuple[Message, ...]:
+    """The paraphrase corpus that the encoder is trained on, by file name.
+
+    Raises `ValueError` with all problems if a shipped file is broken.
+    """
+    found: list[Message] = []
+    problems: list[str] = []
+    for path in sorted(_folder("corpus").iterdir(), key=lambda entry: entry.name):
+        if path.name.endswith(".txt"):
+            messages, wrong = read_corpus(path.read_text("utf-8"), path.name)
+            found += messages
+            problems += [str(problem) for problem in wrong]
     if problems:
         raise ValueError("\n".join(problems))
     return tuple(found)

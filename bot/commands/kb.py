@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from bot.commands.base import PROBLEM, USAGE, ProblemError, fail, run, services
+from bot.commands.kb_training import train_encoder
 from bot.company import Company
 from bot.knowledge import Knowledge, publish, published
 from kb.answer import Decision
@@ -22,6 +23,7 @@ from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
 
 kb_app = typer.Typer(no_args_is_help=True, help="The FAQ that the bot answers from.")
+kb_app.command("train-encoder")(train_encoder)
 
 
 @kb_app.command()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kb.article import Article
 from kb.calibrate import Calibration
 from kb.golden import Question, auroc, evaluate, evaluate_decisions, read_questions
+from kb.samples import FEATURES
 from kb.search import KnowledgeBase
 
 ARTICLES = [
@@ -27,7 +28,8 @@ QUESTIONS = [
     Question("en", "qqqq", None),
     Question("en", "handset", None),
 ]
-SURE = Calibration((0.0,) * 13, (1.0,) * 13, (0.0,) * 13 + (3.0,), (0.0,) * 13 + (3.0,), 0.5, 0.1)
+N = len(FEATURES)
+SURE = Calibration((0.0,) * N, (1.0,) * N, (0.0,) * N + (3.0,), (0.0,) * N + (3.0,), 0.5, 0.1)
 
 
 def _base(calibration: Calibration) -> KnowledgeBase:

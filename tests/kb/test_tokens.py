@@ -41,7 +41,8 @@ def test_a_long_text_keeps_its_start_and_end() -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_is_encoded_into_sorted_distinct_features(text: str) -> None:
-    ids, counts = encode(text)
+    ids, counts, meaning = encode(text)
+    assert meaning is None
     assert np.all(np.diff(ids.astype(np.int64)) > 0)
     assert np.all(counts >= 1)
     assert len(ids) == len(counts)
