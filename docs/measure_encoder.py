@@ -22,7 +22,7 @@ from kb.corpus_file import Message
 from kb.encoder import Encoder, Floats, shipped_encoder
 from kb.encoder_training import train
 from kb.formats import read_jsonl
-from kb.golden import Evaluation, Question, evaluate, read_questions
+from kb.golden import Evaluation, evaluate, read_questions
 from kb.search import KnowledgeBase
 
 NEAREST = 2
