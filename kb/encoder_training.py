@@ -2,7 +2,7 @@
 
 Softmax over the topics with the cosine between a message's vector and a vector of each topic (which
 is thrown away afterwards). A topic has messages in every language of the corpus, so languages meet.
-A third of a message's features is hidden in every step, so that no single word carries a topic.
+Half of a message's features is hidden in every step, so that no single word carries a topic.
 numpy only; with the same corpus and numpy the same file comes out.
 """
 
@@ -31,7 +31,7 @@ class Recipe:
     epochs: int = 12
     batch: int = 256  # messages a step
     least: int = 3  # messages in which a feature occurs; rarer ones teach nothing
-    hidden: float = 0.3  # share of the features that a step does not see
+    hidden: float = 0.5  # share of the features that a step does not see
     sharpness: float = 10.0  # of the softmax over cosines
     rate: float = 0.01  # of Adam; falls to a tenth
     seed: int = 0
