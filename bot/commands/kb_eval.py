@@ -9,6 +9,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from bot.bench.progress import waiting
 from bot.commands.base import USAGE, fail, run
 from bot.commands.kb_files import (
     articles_of,
@@ -20,6 +21,7 @@ from bot.commands.kb_files import (
 )
 from bot.knowledge import build_base
 from kb.answer import Decision
+from kb.article import Article
 from kb.golden import Question
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
@@ -122,7 +124,7 @@ def _input(
         if kb or questions or shipped:
             fail("--split brings its own articles and questions: give it alone", USAGE)
         articles, asked = _labelled(split, each or 10**6)
-        return KnowledgeBase.build(articles), asked
+        return _built(articles), asked
     if questions is None:
         fail("say what to ask: --questions FILE.jsonl, or --split FILE", USAGE)
     if kb is not None and shipped:
@@ -132,9 +134,15 @@ def _input(
     if kb is not None:
         articles = articles_of(kb)
         asked = questions_of(questions, articles)
-        return KnowledgeBase.build(articles), asked
+        return _built(articles), asked
     articles = shipped_articles() if shipped else run(own_articles())
-    return build_base(articles), questions_of(questions, articles)
+    asked = questions_of(questions, articles)
+    return build_base(articles), asked
+
+
+def _built(articles: tuple[Article, ...]) -> KnowledgeBase:
+    with waiting("Building the base and fitting its calibration …"):
+        return KnowledgeBase.build(articles)
 
 
 def _labelled(file: Path, each: int) -> Split:

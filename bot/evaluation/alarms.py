@@ -13,7 +13,6 @@ from kb.golden import Question
 from kb.search import KnowledgeBase
 
 ALARMS = frozenset({Intent.COMPLAINT, Intent.HUMAN})
-_EXAMPLES = 5
 
 Detect = Callable[[str, str], tuple[Detected, ...]]
 
@@ -29,7 +28,7 @@ class Alarms:
     questions: int
     share: float
     by_intent: dict[str, int]
-    examples: tuple[str, ...]
+    raised_by: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
@@ -50,7 +49,7 @@ def alarms(base: KnowledgeBase, questions: Sequence[Question]) -> Alarms:
         len(plain),
         len(alarmed) / len(plain) if plain else 0.0,
         dict(sorted(by_intent.items())),
-        tuple(alarmed[:_EXAMPLES]),
+        tuple(alarmed),
         tuple(sorted(left_out)),
     )
 

@@ -171,7 +171,7 @@ def _checks(console: Console, found: Measured) -> None:
     )
     if seen.left_out:
         _line(console, f"  without the questions of {', '.join(seen.left_out)}")
-    for example in seen.examples:
+    for example in seen.raised_by[:_MOST]:
         _line(console, f"  “{_short(example)}”")
     if found.traditional:
         parts = [

@@ -31,7 +31,7 @@ def test_alarms_are_counted_where_no_alarm_is_due() -> None:
     assert found.left_out == ("person",)
     assert (found.questions, found.share) == (3, 2 / 3)
     assert found.by_intent == {"complaint": 1, "human": 1}
-    assert len(found.examples) == 2
+    assert len(found.raised_by) == 2
 
 
 def test_nothing_plain_is_no_alarm() -> None:
