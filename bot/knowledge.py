@@ -17,7 +17,7 @@ from bot.company import Company
 from bot.store.database import Database
 from bot.store.tables import article as article_table
 from dialogs.context import FaqArticle, FaqDecision, FaqResult
-from dialogs.texts import render_text
+from dialogs.texts import TextError, render_text
 from kb.answer import Decision
 from kb.article import Article, Link
 from kb.calibrate import Calibration
@@ -77,8 +77,14 @@ class Knowledge:
 
     def _prepare(self, item: Article) -> FaqArticle:
         values = self._company.values(item.locale)
-        links = [f"{link.label}: {render_text(link.url, values)}" for link in item.links]
-        text = "\n".join([to_plain(render_text(item.body, values)), *links])
+        try:
+            links = [f"{link.label}: {render_text(link.url, values)}" for link in item.links]
+            text = "\n".join([to_plain(render_text(item.body, values)), *links])
+        except TextError as error:
+            raise TextError(
+                f"article {item.id} ({item.locale}): {error}; correct the placeholder, or add it to "
+                "the company file"
+            ) from None
         return FaqArticle(item.id, item.version, item.title, text)
 
 

@@ -117,16 +117,25 @@ class _Check:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, str):
-            return value
+            return self.whole(field, value)
         self.problem(field, f"{field} is not a text", f"write {field} as text, in quotes if needed")
         return ""
+
+    def whole(self, field: str, value: str) -> str:
+        """JSON can hold half of a surrogate pair, which no file and no channel takes."""
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            what = f"{field} has half a character (\\ud800 to \\udfff without its other half)"
+            self.problem(field, what, "write the character itself")
+            return ""
+        return value
 
     def texts(self, field: str) -> tuple[str, ...]:
         value = self.record.get(field)
         if value is None or value == "":
             return ()
         if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
-            return tuple(line for item in value if (line := clean_line(str(item))))
+            lines = (clean_line(self.whole(field, str(item))) for item in value)
+            return tuple(line for line in lines if line)
         self.problem(
             field, f"{field} is not a list of texts", "write one text a line, each after '- '"
         )

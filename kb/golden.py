@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
@@ -21,6 +21,35 @@ class Question:
     locale: str
     question: str
     article: str | None
+    line: int = field(default=0, compare=False)  # in its file, from 1; 0 if it came from none
+
+
+Asked = tuple[Question, Decision]
+Advance = Callable[[int], None]  # is told how many more are done
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The shares of `Evaluation` over any part of the questions, with the numbers they are of.
+
+    `out_of_scope_abstained` is of the questions without an article, neither answered nor offered;
+    `right_but_abstained` of those in scope: the right article was first, and nothing was said.
+    """
+
+    questions: int
+    in_scope: int
+    top1: float
+    top3: float
+    mrr: float
+    answered_right: float
+    answered_wrong: float
+    offered_right: float
+    offered_wrong: float
+    abstained: float
+    out_of_scope_answered: float
+    auroc: float
+    out_of_scope_abstained: float
+    right_but_abstained: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +90,13 @@ def read_questions(text: str, file: str) -> tuple[tuple[Question, ...], tuple[Pr
             locale, asked, article = record["locale"], record["question"], record.get("article")
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             locale, asked, article = None, None, None
-        if not isinstance(locale, str) or not isinstance(asked, str):
+        if not (_is_text(locale) and _is_text(asked) and (article is None or _is_id(article))):
             what = "the line is no question"
             fix = 'write {"locale": "zh", "question": "…", "article": "id" or null}'
             problems.append(Problem(file, number, what, fix))
         else:
-            questions.append(Question(locale, asked, None if article is None else str(article)))
+            wanted = None if article is None else str(article)
+            questions.append(Question(locale, asked, wanted, number))
     return tuple(questions), tuple(problems)
 
 
@@ -79,6 +109,7 @@ def evaluate_decisions(
     base: KnowledgeBase,
     questions: Sequence[Question],
     cpu_ns: Callable[[], int] = time.process_time_ns,
+    advance: Advance = lambda _: None,
 ) -> tuple[Evaluation, list[Decision]]:
     """`evaluate`, and the decision on each question in order. `cpu_ns` is the clock of the latencies."""
     decisions: list[Decision] = []
@@ -87,14 +118,28 @@ def evaluate_decisions(
         started = cpu_ns()
         decisions.append(base.ask(item.question, item.locale))
         spent.append(cpu_ns() - started)
-    asked = list(zip(questions, decisions, strict=True))
+        advance(1)
+    counted = asdict(shares(list(zip(questions, decisions, strict=True))))
+    milliseconds = np.array(spent or [0]) / 1e6
+    named = {one.name: counted[one.name] for one in fields(Evaluation) if one.name in counted}
+    return Evaluation(
+        **named,
+        p50_ms=float(np.percentile(milliseconds, 50)),
+        p99_ms=float(np.percentile(milliseconds, 99)),
+        mb=_resident_mb(),
+    ), decisions
+
+
+def shares(asked: Sequence[Asked]) -> Shares:
+    """Count what became of these questions."""
     inside = [(item.article, decision) for item, decision in asked if item.article is not None]
     outside = [decision for item, decision in asked if item.article is None]
-    ranks = [_rank(article, decision) for article, decision in inside]
+    ranks = [rank_of(article, decision) for article, decision in inside]
     kinds = [decision.kind for _, decision in inside]
-    milliseconds = np.array(spent or [0]) / 1e6
-    rights = [_first_score(d) for (_, d), rank in zip(inside, ranks, strict=True) if rank == 1]
-    return Evaluation(
+    rights = [first_score(d) for (_, d), rank in zip(inside, ranks, strict=True) if rank == 1]
+    return Shares(
+        questions=len(asked),
+        in_scope=len(inside),
         top1=_share(rank == 1 for rank in ranks),
         top3=_share(0 < rank <= OFFERED for rank in ranks),
         mrr=sum(1 / rank for rank in ranks if rank) / len(ranks) if ranks else 0.0,
@@ -104,11 +149,10 @@ def evaluate_decisions(
         offered_wrong=_outcome(kinds, ranks, DecisionKind.CLARIFY, lambda r: not 0 < r <= OFFERED),
         abstained=_share(kind is DecisionKind.ABSTAIN for kind in kinds),
         out_of_scope_answered=_share(d.kind is DecisionKind.ANSWER for d in outside),
-        auroc=auroc(rights, [_first_score(decision) for decision in outside]),
-        p50_ms=float(np.percentile(milliseconds, 50)),
-        p99_ms=float(np.percentile(milliseconds, 99)),
-        mb=_resident_mb(),
-    ), decisions
+        auroc=auroc(rights, [first_score(decision) for decision in outside]),
+        out_of_scope_abstained=_share(d.kind is DecisionKind.ABSTAIN for d in outside),
+        right_but_abstained=_outcome(kinds, ranks, DecisionKind.ABSTAIN, lambda rank: rank == 1),
+    )
 
 
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -120,13 +164,23 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
     return float(wins.mean() / 2 / len(below))
 
 
-def _rank(article: str, decision: Decision) -> int:
-    """From 1; 0 if the article is not among the candidates."""
+def _is_text(value: object) -> bool:
+    """Half of a surrogate pair is JSON, but no text that could be written out again."""
+    return isinstance(value, str) and value.encode("utf-8", "ignore").decode() == value
+
+
+def _is_id(value: object) -> bool:
+    return _is_text(value) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def rank_of(article: str, decision: Decision) -> int:
+    """The place of an article in a decision, from 1; 0 if the article is not among the candidates."""
     ids = [candidate.article for candidate in decision.candidates]
     return ids.index(article) + 1 if article in ids else 0
 
 
-def _first_score(decision: Decision) -> float:
+def first_score(decision: Decision) -> float:
+    """The promised chance that the first candidate is right; 0 without one."""
     return decision.candidates[0].score if decision.candidates else 0.0
 
 

@@ -12,6 +12,17 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A line on stderr while something works that cannot tell how far it is."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+
+
+@contextmanager
 def progress() -> Iterator[Progress]:
     """Bars on stderr; add a task for each."""
     console = Console(stderr=True)

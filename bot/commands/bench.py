@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.commands.base import ProblemError, UsageError, run
+from bot.commands.base import USAGE, ProblemError, fail, run
 from bot.settings import Bus
 
 if TYPE_CHECKING:
@@ -126,6 +126,38 @@ def rest(
     run(work())
 
 
+@bench_app.command()
+def kb(
+    phrasings: Annotated[
+        str, typer.Option(help='sizes of the base; "1000,10000": one run for each')
+    ] = "1000,10000,100000",
+    questions: Annotated[int, typer.Option(min=1, help="questions asked of each base")] = 300,
+    locale: Annotated[str, typer.Option(help="zh or en")] = "zh",
+    seed: Annotated[int, typer.Option(help="the same seed makes the same base")] = 1,
+    json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Latency, memory and hits of the knowledge base, beside BM25 and cosine on the same base."""
+    from bot.bench.kb import bench_kb
+    from bot.bench.kb_base import LOCALES
+    from bot.bench.kb_table import show
+
+    sizes = _numbers("--phrasings", phrasings)
+    if sizes[0] < 1:
+        raise typer.BadParameter("a base has one phrasing at least", param_hint="--phrasings")
+    if locale not in LOCALES:
+        raise typer.BadParameter(f"one of {', '.join(LOCALES)}", param_hint="--locale")
+    try:
+        figures = bench_kb(sizes, questions, locale, seed)
+    except ValueError as error:
+        fail(str(error), USAGE)
+    except RuntimeError as error:
+        fail(str(error))
+    if json:
+        typer.echo(orjson.dumps(figures).decode())
+    else:
+        show(Console(), figures)
+
+
 _CURL = """curl -d '{"sender": "ann", "message": "hi"}'"""
 
 
@@ -137,7 +169,7 @@ def _setup(
     shared = bus is Bus.REDIS
     chosen = tuple((roles or ("all,all" if shared else "all")).split(","))
     if any(role not in ("all", "web", "worker") for role in chosen):
-        raise UsageError(f"--roles {roles}: a list of all, web and worker, by commas")
+        fail(f"--roles {roles}: a list of all, web and worker, by commas", USAGE)
     return Setup(database, redis if shared else None, chosen, people, **more)
 
 
@@ -146,9 +178,9 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} {text}: numbers by commas") from None
+        fail(f"{option} {text}: numbers by commas", USAGE)
     if min(numbers) < 0 or list(numbers) != sorted(set(numbers)):
-        raise UsageError(f"{option} {text}: every number must be larger than the one before")
+        fail(f"{option} {text}: every number must be larger than the one before", USAGE)
     return numbers
 
 

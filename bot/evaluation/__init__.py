@@ -1,0 +1,1 @@
+"""What `huifang kb eval` works out and shows besides the ranking itself."""
