@@ -30,10 +30,16 @@ class FaqArticle:
 
 @dataclass(frozen=True, slots=True)
 class FaqResult:
-    """The knowledge base's decision; the first article is the answer where it answers."""
+    """The knowledge base's decision; where it answers, every article is an answer.
+
+    `questions`, where a text asks two things at once: which of them each article answers.
+    `others`: what comes next, best first, offered where an answer does not help.
+    """
 
     decision: FaqDecision
     articles: tuple[FaqArticle, ...] = ()
+    questions: tuple[str, ...] = ()
+    others: tuple[FaqArticle, ...] = ()
 
 
 class Faq(Protocol):

@@ -10,10 +10,7 @@ from dialogs.answers import read_answer, say_name, say_value
 from dialogs.asides import (
     RULE,
     STRONG,
-    answer_known,
-    answer_question,
     ask_stop,
-    explain_why,
     hand_off_if_strong,
     is_criticism,
     is_foreign,
@@ -32,6 +29,7 @@ from dialogs.corrections import correct_by_edit, corrects_another
 from dialogs.courtesy import Courtesy, read_courtesy
 from dialogs.effects import Muted
 from dialogs.events import Said
+from dialogs.faq import answer_known, answer_question, explain_why
 from dialogs.intents import Detected, Intent, is_ambiguous_stop, is_start_word
 from dialogs.offers import said_to_offer
 from dialogs.replies.base import Problem, Reading
