@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from channels.text import fold
 from dialogs.answers import read_answer
 from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
+from dialogs.burst import let_out
 from dialogs.context import Context, Mode
 from dialogs.effects import Corrected, Effect, Message, Muted, Recorded, Reminded
 from dialogs.events import (
@@ -31,7 +32,7 @@ from dialogs.take import take_answer
 from dialogs.taps import tapped
 from dialogs.turn import Turn, ask_again, show_question
 from dialogs.walk import begin, enter, finish, schedule_reminder
-from dialogs.words import said
+from dialogs.words import said, said_in_pieces
 
 _CLAUSE = re.compile(r"(?<=[,，.。;；!！?？\n])")
 _MARK = re.compile(r"[\[［]")
@@ -134,6 +135,9 @@ def _opened(turn: Turn, event: Opened) -> None:
 
 def _due(turn: Turn, event: Due) -> None:
     state = turn.state
+    if event.kind is TimerKind.BURST:
+        _burst_over(turn)
+        return
     if state.status is Status.ENDED or state.opted_out:
         return
     if event.kind is TimerKind.EXPIRE:
@@ -163,6 +167,14 @@ def _due(turn: Turn, event: Due) -> None:
         state.introduced_at = turn.context.now.isoformat()
     ask_again(turn)
     schedule_reminder(turn)
+
+
+def _burst_over(turn: Turn) -> None:
+    """Nothing more came: what was said so far is all there is."""
+    pieces = let_out(turn)
+    if pieces is None or turn.context.mode is not Mode.BOT or turn.state.opted_out:
+        return
+    said_in_pieces(turn, pieces)
 
 
 def _given_back(turn: Turn, *, resume: bool) -> None:

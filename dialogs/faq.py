@@ -69,11 +69,17 @@ def _worth_asking(articles: tuple[FaqArticle, ...], text: str) -> bool:
 def explain_why(turn: Turn, text: str) -> bool:
     """Say why the pending question is asked; False if that was not the question."""
     why = turn.step.why
-    if why is None or len(text) > LONGEST_WHY or _WHY.search(text) is None:
+    if why is None or not asks_why(turn, text):
         return False
     turn.say(turn.text(why))
     return_to_question(turn)
     return True
+
+
+def asks_why(turn: Turn, text: str) -> bool:
+    """Whether a text asks why the pending question is asked, and the script says why."""
+    short = len(text) <= LONGEST_WHY
+    return turn.step.why is not None and short and _WHY.search(text) is not None
 
 
 def return_to_question(turn: Turn) -> None:

@@ -14,6 +14,16 @@ from dialogs.turn import Turn, read_context
 LONGEST = 40  # characters; more is no answer to an offer
 
 
+def answers_offer(turn: Turn, text: str) -> bool:
+    """Whether the words are an answer to the newest offer; nothing is done about it."""
+    asked = turn.state.asked.get(str(turn.state.offer))
+    if asked is None or len(text) > LONGEST or asked.data.get("used"):
+        return False
+    if _chosen(turn, asked, text) is not None:
+        return True
+    return asked.kind is AskedKind.LATER and named_moment(turn, text) is not None
+
+
 def said_to_offer(turn: Turn, text: str) -> bool:
     """Take the words as the answer to the newest offer; False if they are not. An offer is open
     for one message: what is said after that is about something else."""

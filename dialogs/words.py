@@ -24,6 +24,7 @@ from dialogs.asides import (
     take_intent,
     worth_a_guess,
 )
+from dialogs.burst import Pieces, hear, note_answer, waits_first
 from dialogs.context import Mode
 from dialogs.corrections import correct_by_edit, corrects_another
 from dialogs.courtesy import Courtesy, read_courtesy
@@ -67,10 +68,32 @@ def said(turn: Turn, event: Said) -> None:
         return
     if not intents and turn.state.offer_last and said_to_offer(turn, text):
         return
+    if turn.state.status is Status.NEW and not turn.waits:
+        _said_first(turn, event, text, intents)
+        return
+    whole = hear(turn, event, text, intents)
+    if whole is None:
+        return
+    if whole != text:
+        intents = turn.context.detect_intents(whole, turn.state.locale)
+    _understand(turn, whole, intents)
+    note_answer(turn, whole, event.at)
+
+
+def said_in_pieces(turn: Turn, pieces: Pieces) -> None:
+    """Everything that was said in pieces; where the question that they were said to is answered
+    meanwhile, they can only be a question."""
+    if pieces.still_asked:
+        intents = turn.context.detect_intents(pieces.text, turn.state.locale)
+        _understand(turn, pieces.text, intents)
+    else:
+        answer_question(turn, pieces.text)
+    note_answer(turn, pieces.text, pieces.at)
+
+
+def _understand(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     if turn.waits:
         _said_to_question(turn, text, intents)
-    elif turn.state.status is Status.NEW:
-        _said_first(turn, text, intents)
     elif not (
         take_intent(turn, intents, text)
         or said_to_offer(turn, text)
@@ -112,11 +135,16 @@ def be_courteous(turn: Turn, text: str) -> bool:
     return True
 
 
-def _said_first(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
-    """The person writes before we do: who this is comes first, then what was said."""
+def _said_first(turn: Turn, event: Said, text: str, intents: tuple[Detected, ...]) -> None:
+    """The person writes before we do: who this is comes first, then what was said. A piece of a
+    question waits, and needs no reply beside the greeting."""
     begin(turn)
-    if not hand_off_if_strong(turn, intents):
-        hear_first_words(turn, text)
+    if hand_off_if_strong(turn, intents):
+        return
+    if waits_first(turn, event, text, intents):
+        return
+    hear_first_words(turn, text)
+    note_answer(turn, text, event.at)
 
 
 def _about_stopping(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
