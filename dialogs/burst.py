@@ -8,16 +8,14 @@ timer like any other, so nothing is lost with the process, and every text is hea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 import regex
 
 from channels.text import fold
 from dialogs.answers import read_answer
-from dialogs.asides import is_foreign, looks_like_question
+from dialogs.asides import RULE, is_foreign, worth_a_guess
 from dialogs.context import FaqDecision
 from dialogs.courtesy import read_courtesy
 from dialogs.effects import Answered, Schedule
@@ -35,17 +33,10 @@ QUIET = timedelta(seconds=2.5)  # how long an unfinished text waits for the next
 EARLY = timedelta(seconds=0.1)  # a timer may be stored less exactly than a message
 MOST = 5  # pieces of one question; the next one waits for nothing
 FIRST_WORDS = -1  # in place of a pending question: the words came before any
+ADDITION = 6  # words or ideographs that may only add to what was just answered
 LONGEST = 20  # words or ideographs; who types more has said it
 _WORD = regex.compile(r"\p{Han}|[\p{L}\p{N}]+")
 _FINISHED = regex.compile(r"[.。!！?？…~～)）\p{Extended_Pictographic}]\s*$")
-
-
-class Told(StrEnum):
-    """What the person was told about the pieces so far."""
-
-    NOTHING = ""  # they wait
-    MISSED = "missed"  # that they were not understood
-    ANSWERED = "answered"  # an article
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,113 +49,134 @@ class Pieces:
     still_asked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The pieces so far. `waits`: nothing was said to them yet; `answered`: to the first one an
+    article was sent, so that the others may only add to it."""
+
+    texts: tuple[str, ...] = ()
+    at: str = ""
+    pending: int = 0
+    waits: bool = False
+    answered: bool = False
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The pieces that nothing was said to."""
+        return self.texts[1:] if self.answered else self.texts
+
+
 def hear(turn: Turn, event: Said, text: str, intents: tuple[Detected, ...]) -> str | None:
     """What is to be understood now: the text, with what waited for it in front; None if it waits."""
-    before, told = _before(turn, event)
+    before = _before(turn, event)
     turn.state.burst = {}
     if _is_taken(turn, text, intents):
-        if before and told is Told.NOTHING:
-            _let_go(turn, before)
+        if before.waits and before.own:
+            _let_go(turn, before.own)
         return text
-    whole = _joined(turn, before, told, text)
-    if _waits(turn, event, whole, len(before) + 1):
-        pieces = [text] if whole == text else [*before, text]
-        _hold(turn, event, pieces, turn.state.pending)
+    if before.texts and not (before.waits or before.answered):  # they were not understood
+        whole = "\n".join([*before.texts, text])
+        before = _Kept()
+        text = whole if _is_sure(turn, whole) else text
+    kept = replace(before, texts=(*before.texts, text), waits=True)
+    if _waits(turn, event, kept):
+        _keep(turn, kept, event, turn.state.pending)
         return None
-    return whole
+    return _best(turn, kept)
 
 
 def waits_first(turn: Turn, event: Said, text: str, intents: tuple[Detected, ...]) -> bool:
     """Whether the first words of somebody who was just greeted are a piece that waits."""
-    if intents or read_courtesy(text) is not None or not _waits(turn, event, text, 1):
+    kept = _Kept((text,), waits=True)
+    if intents or read_courtesy(text) is not None or not _waits(turn, event, kept):
         return False
-    _hold(turn, event, [text], pending=FIRST_WORDS)
+    _keep(turn, kept, event, FIRST_WORDS)
     return True
 
 
 def note_answer(turn: Turn, text: str, at: datetime | None) -> None:
     """After a text was dealt with: if it was answered, what comes within seconds may only add to it."""
     if any(isinstance(effect, Answered) for effect in turn.effects):
-        _keep(turn, [text], at or turn.context.now, Told.ANSWERED, turn.state.pending)
+        came = (at or turn.context.now).isoformat()
+        turn.state.burst = asdict(_Kept((text,), came, turn.state.pending, answered=True))
 
 
 def let_out(turn: Turn) -> Pieces | None:
     """The time is over: what was said, None if nothing waits any more, or not yet."""
-    kept = turn.state.burst
-    if not kept or kept["told"] != Told.NOTHING:
+    kept = _kept(turn)
+    if not kept.waits:
         return None
-    at = datetime.fromisoformat(kept["at"])
+    at = datetime.fromisoformat(kept.at)
     if turn.context.now + EARLY < at + QUIET:
         return None
-    kept["told"] = str(Told.MISSED)
-    return Pieces("\n".join(kept["texts"]), at, kept["pending"] == turn.state.pending)
+    turn.state.burst = asdict(replace(kept, texts=kept.own, waits=False, answered=False))
+    return Pieces(_best(turn, kept), at, kept.pending == turn.state.pending)
 
 
-def _hold(turn: Turn, event: Said, pieces: Sequence[str], pending: int) -> None:
+def _kept(turn: Turn) -> _Kept:
+    data = turn.state.burst
+    return _Kept(**{**data, "texts": tuple(data["texts"])}) if data else _Kept()
+
+
+def _keep(turn: Turn, kept: _Kept, event: Said, pending: int) -> None:
     at = event.at or turn.context.now
-    _keep(turn, pieces, at, Told.NOTHING, pending)
+    turn.state.burst = asdict(replace(kept, at=at.isoformat(), pending=pending))
     turn.effect(Schedule(TimerKind.BURST, 0, at=at + QUIET))
 
 
-def _keep(turn: Turn, pieces: Sequence[str], at: datetime, told: Told, pending: int) -> None:
-    turn.state.burst = {
-        "texts": list(pieces),
-        "at": at.isoformat(),
-        "told": str(told),
-        "pending": pending,
-    }
-
-
-def _before(turn: Turn, event: Said) -> tuple[list[str], Told]:
+def _before(turn: Turn, event: Said) -> _Kept:
     """The pieces that this message belongs to."""
-    kept: dict[str, Any] = turn.state.burst
-    if not kept:
-        return [], Told.NOTHING
-    pieces, told = list(kept["texts"]), Told(kept["told"])
-    if event.edited:  # the newest piece is replaced by what is said now
-        pieces = pieces[:-1]
+    kept = _kept(turn)
+    if not kept.texts:
+        return kept
+    if event.edited and kept.waits:  # the newest piece is replaced by what is said now
+        return replace(kept, texts=kept.texts[:-1])
     at = event.at or turn.context.now
-    waits = told is Told.NOTHING  # however late its timer is
-    near = at - datetime.fromisoformat(kept["at"]) <= TOGETHER
-    return (pieces, told) if waits or near else ([], Told.NOTHING)
+    near = at - datetime.fromisoformat(kept.at) <= TOGETHER
+    return kept if kept.waits or near else _Kept()
 
 
-def _joined(turn: Turn, before: Sequence[str], told: Told, text: str) -> str:
-    """The pieces as one text, or the newest alone where that says more."""
-    if not before:
-        return text
-    whole = "\n".join([*before, text])
-    if told is Told.ANSWERED and (looks_like_question(text) or not is_unfinished(text)):
-        return text  # a question of its own
-    if _is_sure(turn, whole):
-        return text if told is Told.ANSWERED and _is_sure(turn, text) else whole
-    return text if told is not Told.NOTHING or _is_sure(turn, text) else whole
+def _best(turn: Turn, kept: _Kept) -> str:
+    """The pieces as one text; without the first ones where that says more."""
+    own = "\n".join(kept.own)
+    sure = _is_sure(turn, own)
+    if not sure and len(kept.own) > 1 and _is_sure(turn, kept.own[-1]):
+        return kept.own[-1]
+    if sure or not kept.answered or not is_unfinished(own, ADDITION):
+        return own
+    whole = "\n".join(kept.texts)
+    return own if find(turn, whole).decision is FaqDecision.ABSTAIN else whole
 
 
 def _is_sure(turn: Turn, text: str) -> bool:
     return find(turn, text).decision is FaqDecision.ANSWER
 
 
-def _waits(turn: Turn, event: Said, text: str, pieces: int) -> bool:
-    if event.edited or pieces >= MOST:
+def _waits(turn: Turn, event: Said, kept: _Kept) -> bool:
+    newest = kept.own[-1]
+    if event.edited or len(kept.own) >= MOST:
         return False
     if event.more:
         return True
     freely = turn.waits and turn.step.ask is AskKind.TEXT
-    return not freely and is_unfinished(text) and not _is_sure(turn, text)
+    if freely or not is_unfinished(newest):
+        return False
+    return len(kept.own) > 1 or not _is_sure(turn, newest)
 
 
-def is_unfinished(text: str) -> bool:
+def is_unfinished(text: str, longest: int = LONGEST) -> bool:
     """Whether more may follow: a few words without an end. Signs alone and letters that nobody here
     reads are not worth a wait."""
     if not any(char.isalpha() for char in text) or is_foreign(text):
         return False
-    return _FINISHED.search(text) is None and len(_WORD.findall(text)) <= LONGEST
+    return _FINISHED.search(text) is None and len(_WORD.findall(text)) <= longest
 
 
 def _is_taken(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
     """Whether the text says something by itself: a wish, an answer, a courtesy."""
-    if intents or read_courtesy(text) is not None or answers_offer(turn, text):
+    if any(found.score >= RULE for found in intents) or (intents and worth_a_guess(text)):
+        return True  # a guess from a word or two waits for the rest
+    if read_courtesy(text) is not None or answers_offer(turn, text):
         return True
     if not turn.waits:
         return False
@@ -181,6 +193,8 @@ def _is_taken(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
 
 def _let_go(turn: Turn, pieces: Sequence[str]) -> None:
     """What waited is a question of its own, answered if it can be; the script's question comes
-    once, after what was said now."""
-    answer_question(turn, "\n".join(pieces))
+    once, after what was said now. "Can you tell me" before the answer was none."""
+    text = "\n".join(pieces)
+    if _is_sure(turn, text) or not is_unfinished(pieces[-1]):
+        answer_question(turn, text)
     turn.messages[:] = [message for message in turn.messages if not message.question]

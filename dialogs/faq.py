@@ -179,7 +179,7 @@ def _offer_instead(
     turn.offer(turn.phrase(f"{key}_or"), asked, [*(a.title for a in others), *choices])
 
 
-def _clarify(turn: Turn, articles: tuple[FaqArticle, ...], text: str) -> None:
+def _clarify(turn: Turn, articles: Sequence[FaqArticle], text: str) -> None:
     turn.effect(Clarified(text, tuple(article.id for article in articles)))
     asked = Asked(
         AskedKind.CLARIFY,
