@@ -14,6 +14,7 @@ from dialogs.replies.date import read_date
 from dialogs.script import HandoffReason
 from dialogs.state import Asked, AskedKind, FollowupOutcome, Status
 from dialogs.texts import phrase, phrase_locales, say_moment
+from dialogs.traditional import is_traditional_locale
 from dialogs.turn import Turn, ask_again, read_context
 from dialogs.walk import finish, hand_off
 
@@ -138,10 +139,16 @@ def repeat(turn: Turn) -> None:
 
 
 def change_language(turn: Turn, locale: str) -> None:
-    """Go on in another language, with the pending question asked again in it."""
+    """Go on in another language, with the pending question asked again in it. Chinese is one
+    language in two scripts."""
+    script_changed = False
+    if locale.startswith("zh"):
+        traditional = is_traditional_locale(locale)
+        script_changed = traditional != turn.state.traditional
+        turn.state.traditional, locale = traditional, "zh"
     if locale not in _possible_languages(turn):
         turn.tell("language_unknown", languages=languages(turn))
-    elif locale == turn.state.locale:
+    elif locale == turn.state.locale and not script_changed:
         turn.tell("language_same")
     else:
         turn.state.locale = locale

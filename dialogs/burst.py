@@ -98,7 +98,7 @@ def note_answer(turn: Turn, text: str, at: datetime | None) -> None:
     """After a text was dealt with: if it was answered, what comes within seconds may only add to it."""
     if any(isinstance(effect, Answered) for effect in turn.effects):
         came = (at or turn.context.now).isoformat()
-        turn.state.burst = asdict(_Kept((text,), came, turn.state.pending, answered=True))
+        _store(turn, _Kept((text,), came, turn.state.pending, answered=True))
 
 
 def let_out(turn: Turn) -> Pieces | None:
@@ -109,7 +109,7 @@ def let_out(turn: Turn) -> Pieces | None:
     at = datetime.fromisoformat(kept.at)
     if turn.context.now + EARLY < at + QUIET:
         return None
-    turn.state.burst = asdict(replace(kept, texts=kept.own, waits=False, answered=False))
+    _store(turn, replace(kept, texts=kept.own, waits=False, answered=False))
     return Pieces(_best(turn, kept), at, kept.pending == turn.state.pending)
 
 
@@ -118,9 +118,13 @@ def _kept(turn: Turn) -> _Kept:
     return _Kept(**{**data, "texts": tuple(data["texts"])}) if data else _Kept()
 
 
+def _store(turn: Turn, kept: _Kept) -> None:
+    turn.state.burst = {**asdict(kept), "texts": list(kept.texts)}
+
+
 def _keep(turn: Turn, kept: _Kept, event: Said, pending: int) -> None:
     at = event.at or turn.context.now
-    turn.state.burst = asdict(replace(kept, at=at.isoformat(), pending=pending))
+    _store(turn, replace(kept, at=at.isoformat(), pending=pending))
     turn.effect(Schedule(TimerKind.BURST, 0, at=at + QUIET))
 
 

@@ -30,6 +30,7 @@ from dialogs.script import END, AskKind, Script
 from dialogs.state import FollowupOutcome, State, Status
 from dialogs.take import take_answer
 from dialogs.taps import tapped
+from dialogs.traditional import shown
 from dialogs.turn import Turn, ask_again, show_question
 from dialogs.walk import begin, enter, finish, schedule_reminder
 from dialogs.words import said, said_in_pieces
@@ -96,7 +97,15 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
     if turn.messages:
         newest = turn.messages[-1].serial
         turn.state.offer_last = bool(newest) and newest == turn.state.offer
-    return Step(turn.state, tuple(turn.messages), tuple(turn.effects))
+    return Step(turn.state, _in_their_script(turn), tuple(turn.effects))
+
+
+def _in_their_script(turn: Turn) -> tuple[Message, ...]:
+    if not turn.state.traditional:
+        return tuple(turn.messages)
+    person = turn.context.person
+    brand = str(turn.context.company(turn.state.locale).get("brand", ""))
+    return tuple(shown(turn.messages, person.region, (person.name, brand)))
 
 
 # ── opening, silence and the way back from a person ─────────────────────────────────────────────

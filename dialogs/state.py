@@ -72,6 +72,7 @@ class State:
     script: str
     version: int
     locale: str
+    traditional: bool = False  # the person writes traditional characters, and is shown them
     status: Status = Status.NEW
     outcome: FollowupOutcome | None = None
     step: str = ""  # the step whose answer is waited for, "" if none

@@ -40,6 +40,7 @@ from dialogs.script import AskKind, Step
 from dialogs.state import Asked, AskedKind, Status
 from dialogs.take import hear_first_words, miss, take_answer
 from dialogs.taps import picked
+from dialogs.traditional import writes_traditional
 from dialogs.turn import DONE, Turn, ask_again, question_labels, read_context
 from dialogs.walk import begin
 
@@ -57,6 +58,7 @@ def said(turn: Turn, event: Said) -> None:
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT]
         turn.tell("too_long")
+    _note_script(turn, text)
     intents = turn.context.detect_intents(text, turn.state.locale)
     if _about_stopping(turn, text, intents):
         return
@@ -78,6 +80,13 @@ def said(turn: Turn, event: Said) -> None:
         intents = turn.context.detect_intents(whole, turn.state.locale)
     _understand(turn, whole, intents)
     note_answer(turn, whole, event.at)
+
+
+def _note_script(turn: Turn, text: str) -> None:
+    """Whoever writes traditional characters is shown them, from this answer on."""
+    traditional = writes_traditional(text)
+    if traditional is not None:
+        turn.state.traditional = traditional
 
 
 def said_in_pieces(turn: Turn, pieces: Pieces) -> None:
