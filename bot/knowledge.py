@@ -109,9 +109,13 @@ class Knowledge:
 
     def _prepare(self, item: Article) -> FaqArticle:
         values = self._company.values(item.locale)
-        links = [f"{link.label}: {render_text(link.url, values)}" for link in item.links]
-        text = "\n".join([to_plain(render_text(item.body, values)), *links])
-        return FaqArticle(item.id, item.version, item.title, text)
+        colon = "：" if item.locale.startswith("zh") else ": "
+        lines = [f"{link.label}{colon}{render_text(link.url, values)}" for link in item.links]
+        video = render_text(item.video, values)
+        if video:  # read as "play" in every language, where no picture can be shown
+            lines.append(f"▶ {video}")
+        text = "\n".join([to_plain(render_text(item.body, values)), *lines])
+        return FaqArticle(item.id, item.version, item.title, text, video=video)
 
 
 def build_base(articles: tuple[Article, ...], cache: Path | None = None) -> KnowledgeBase:

@@ -19,13 +19,15 @@ class FaqDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaqArticle:
-    """A published article as it would be sent: `text` is plain and complete."""
+    """A published article as it would be sent: `text` is plain and complete. `video` is the address
+    in it whose picture a channel may show."""
 
     id: str
     version: int
     title: str
     text: str
     score: float = 0.0
+    video: str = ""
 
 
 @dataclass(frozen=True, slots=True)

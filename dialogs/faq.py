@@ -105,6 +105,7 @@ def give_article(
     labels = [turn.phrase("helpful_yes"), turn.phrase("helpful_no")]
     text = f"{article.text}\n\n{turn.phrase('helpful_ask')}"
     turn.offer(text, asked, labels)
+    turn.messages[-1] = replace(turn.messages[-1], preview=article.video)
 
 
 def _just_given(turn: Turn, article: str) -> bool:
