@@ -70,6 +70,8 @@ def hear(turn: Turn, event: Said, text: str, intents: tuple[Detected, ...]) -> s
     """What is to be understood now: the text, with what waited for it in front; None if it waits."""
     before = _before(turn, event)
     turn.state.burst = {}
+    if not before.texts and not _waits(turn, event, _Kept((text,))):
+        return text  # most messages, without a second look at them
     if _is_taken(turn, text, intents):
         if before.waits and before.own:
             _let_go(turn, before.own)
@@ -180,19 +182,21 @@ def _is_taken(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
     """Whether the text says something by itself: a wish, an answer, a courtesy."""
     if any(found.score >= RULE for found in intents) or (intents and worth_a_guess(text)):
         return True  # a guess from a word or two waits for the rest
-    if read_courtesy(text) is not None or answers_offer(turn, text):
+    if turn.waits and _is_answer(turn, text):
         return True
-    if not turn.waits:
-        return False
-    if read_free_text(text, read_context(turn)).problem == Problem.SKIPPED or asks_why(turn, text):
-        return True
-    if turn.step.ask is AskKind.TEXT:
-        return False
-    picking = turn.state.asked[str(turn.state.pending)].data.get("picked")
-    if picking or fold(text).text.strip(" .)、。").isdecimal():
-        return True
-    reading = read_answer(turn, turn.step, text)
-    return reading.value is not None or bool(reading.candidates) or bool(reading.problem)
+    return read_courtesy(text) is not None or answers_offer(turn, text)
+
+
+def _is_answer(turn: Turn, text: str) -> bool:
+    if turn.step.ask is not AskKind.TEXT:
+        asked = turn.state.asked[str(turn.state.pending)]
+        if asked.data.get("picked") or fold(text).text.strip(" .)、。").isdecimal():
+            return True
+        reading = read_answer(turn, turn.step, text)
+        if reading.value is not None or reading.candidates or reading.problem:
+            return True
+    skipped = read_free_text(text, read_context(turn)).problem == Problem.SKIPPED
+    return skipped or asks_why(turn, text)
 
 
 def _let_go(turn: Turn, pieces: Sequence[str]) -> None:
