@@ -46,6 +46,11 @@ def writes_traditional(text: str) -> bool | None:
     return None if traditional == simplified else traditional > simplified
 
 
+def to_simplified(text: str) -> str:
+    """The text in simplified characters, for comparing; as many characters as before."""
+    return str(_converter("t2s").convert(text)) if _HAN.search(text) else text
+
+
 def to_traditional(text: str, region: str, keep: Iterable[str] = ()) -> str:
     """The text in the traditional characters of a region; what stands in `keep` is not touched."""
     if _HAN.search(text) is None:

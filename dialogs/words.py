@@ -32,7 +32,7 @@ from dialogs.effects import Muted
 from dialogs.events import Said
 from dialogs.faq import answer_known, answer_question, explain_why
 from dialogs.intents import Detected, Intent, is_ambiguous_stop, is_start_word
-from dialogs.offers import said_to_offer
+from dialogs.offers import said_of_answer, said_to_offer
 from dialogs.replies.base import Problem, Reading
 from dialogs.replies.choice import read_choice
 from dialogs.replies.free_text import read_free_text
@@ -67,6 +67,8 @@ def said(turn: Turn, event: Said) -> None:
         return
     resume(turn)
     if event.edited and _edited(turn, event.ref, text, intents):
+        return
+    if said_of_answer(turn, text):
         return
     if not intents and turn.state.offer_last and said_to_offer(turn, text):
         return
