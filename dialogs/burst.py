@@ -143,12 +143,13 @@ def _before(turn: Turn, event: Said) -> _Kept:
 
 
 def _best(turn: Turn, kept: _Kept) -> str:
-    """The pieces as one text; without the first ones where that says more."""
+    """The pieces as one text; the last one alone where the whole means nothing and that does."""
     own = "\n".join(kept.own)
-    sure = _is_sure(turn, own)
-    if not sure and len(kept.own) > 1 and _is_sure(turn, kept.own[-1]):
+    decision = find(turn, own).decision
+    means_nothing = decision is FaqDecision.ABSTAIN
+    if means_nothing and len(kept.own) > 1 and _is_sure(turn, kept.own[-1]):
         return kept.own[-1]
-    if sure or not kept.answered or not is_unfinished(own, ADDITION):
+    if decision is FaqDecision.ANSWER or not kept.answered or not is_unfinished(own, ADDITION):
         return own
     whole = "\n".join(kept.texts)
     return own if find(turn, whole).decision is FaqDecision.ABSTAIN else whole

@@ -79,6 +79,8 @@ def chat_of(*turns: tuple[float, str], after: float = 10.0) -> Chat:
         ([(0, "how much"), (1.5, "is the"), (1.5, "fee")], ["answered fees"]),
         ([(0, "how long"), (1, "does a refund"), (1, "take?")], ["answered refund"]),
         ([(0, "退款"), (1, "要多久"), (1, "到账")], ["answered refund"]),
+        # Who writes in pieces is waited for, even if one of them has an answer.
+        ([(0, "how much"), (1, "is the fee"), (1, "for a refund")], ["clarified"]),
         # What is complete is answered at once; a few words more only add to it.
         ([(0, "what are the fees?"), (1, "for me"), (1, "please")], ["answered fees"]),
         # Two questions stay two.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -171,3 +172,20 @@ async def test_desk_26_a_rating_and_a_question_in_two_messages_both_count(world:
     assert words(shown).count("The card arrives within 5–10 working days.") == 1
     data = [row.data for row in await world.rows(record, record.c.kind == "answered")]
     assert [item["article"] for item in data] == ["card"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "shown"),
+    [
+        ("zh-TW", "退款", "退款 3–7 個工作日到賬。"),
+        ("zh-hant", "退款", "退款 3–7 個工作日到賬。"),
+        ("zh-CN", "退款", "退款 3–7 个工作日到账。"),
+        ("", "請問退款", "退款 3–7 個工作日到賬。"),
+    ],
+)
+async def test_the_answer_is_in_the_script_that_the_platform_or_the_person_tells(
+    world: World, locale: str, text: str, shown: str
+) -> None:
+    await world.take(replace(world.incoming(IncomingKind.START, "wu"), locale=locale or "zh"))
+    said = words(await world.take(replace(world.incoming(TEXT, "wu", text=text), locale=locale)))
+    assert shown in said
