@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -18,15 +19,21 @@ from bot.store.database import Database
 from bot.store.tables import article as article_table
 from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.texts import TextError, render_text
-from kb.answer import Decision
+from kb.answer import Candidate, Decision
 from kb.article import Article, Link
 from kb.calibrate import Calibration
 from kb.plain import to_plain
+from kb.questions import ask_parts
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
 
 CACHED_QUESTIONS = 20_000
 SHIPPED_CALIBRATION = Path(__file__).with_name("calibration.json")  # python -m bot.knowledge
+ANSWERED_AT_ONCE = (
+    2  # more answers in one turn are a wall of text: the articles are offered instead
+)
+NEAR = 0.05  # the score from which another article may be meant
+OTHERS = 2  # how many of those are offered beside a person
 LONGEST_QUESTION = 500  # characters that are searched with; a question is in its first words
 
 
@@ -65,27 +72,57 @@ class Knowledge:
         return self._ready.get((article_id, locale))
 
     def _decide(self, text: str, locale: str) -> FaqResult:
-        decision = self.ask(text, locale)
+        parts = ask_parts(lambda question: self.ask(question, locale), text)
+        if len(parts) == 1:
+            decision = parts[0].decision
+            found = self._offered(decision.offered, locale)
+            return FaqResult(
+                FaqDecision(str(decision.kind)), found, others=self._others(decision, locale)
+            )
+        firsts = [part.decision.candidates[0] for part in parts]
+        found = self._offered(firsts, locale)
+        if len(found) < len(parts) or len(parts) > ANSWERED_AT_ONCE:
+            return FaqResult(FaqDecision.CLARIFY, found)
+        return FaqResult(FaqDecision.ANSWER, found, tuple(part.question for part in parts))
+
+    def _offered(self, candidates: Iterable[Candidate], locale: str) -> tuple[FaqArticle, ...]:
+        """The articles as they are sent, each with its score."""
         found = []
-        for candidate in decision.offered:
+        for candidate in candidates:
             ready = self._ready.get((candidate.article, locale))
             if ready is not None:
-                found.append(
-                    FaqArticle(ready.id, ready.version, ready.title, ready.text, candidate.score)
-                )
-        return FaqResult(FaqDecision(str(decision.kind)), tuple(found))
+                found.append(replace(ready, score=candidate.score))
+        return tuple(found)
+
+    def _others(self, decision: Decision, locale: str) -> tuple[FaqArticle, ...]:
+        """What may be meant if the answer does not help: near candidates, then related articles."""
+        article = decision.article
+        if article is None:
+            return ()
+        near = [c for c in decision.candidates[1:] if c.score >= NEAR]
+        found = {item.id: item for item in self._offered(near, locale)}
+        for name in article.related:
+            ready = self._ready.get((name, locale))
+            if ready is not None:
+                found.setdefault(name, ready)
+        return tuple(found.values())[:OTHERS]
 
     def _prepare(self, item: Article) -> FaqArticle:
         values = self._company.values(item.locale)
+        colon = "：" if item.locale.startswith("zh") else ": "
         try:
-            links = [f"{link.label}: {render_text(link.url, values)}" for link in item.links]
-            text = "\n".join([to_plain(render_text(item.body, values)), *links])
+            lines = [f"{link.label}{colon}{render_text(link.url, values)}" for link in item.links]
+            video = render_text(item.video, values)
+            body = to_plain(render_text(item.body, values))
         except TextError as error:
             raise TextError(
                 f"article {item.id} ({item.locale}): {error}; correct the placeholder, or add it to "
                 "the company file"
             ) from None
-        return FaqArticle(item.id, item.version, item.title, text)
+        if video:  # read as "play" in every language, where no picture can be shown
+            lines.append(f"▶ {video}")
+        text = "\n".join([body, *lines])
+        return FaqArticle(item.id, item.version, item.title, text, video=video)
 
 
 def build_base(articles: tuple[Article, ...], cache: Path | None = None) -> KnowledgeBase:

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from bot.assembly import open_services
 from bot.clock import GivenClock
@@ -28,11 +28,14 @@ from bot.samples import PEOPLE, sample_for
 from bot.services import Services
 from bot.settings import Bus, Settings
 from bot.store.people import Profile, import_people
-from bot.store.tables import conversation, message, record, result
+from bot.store.tables import conversation, message, record, result, timer
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 from channels.terminal import ACCOUNT, TerminalChannel
+from dialogs.burst import TOGETHER
+from dialogs.events import TimerKind
 from dialogs.script import parse_duration
 
+A_SECOND = timedelta(seconds=1)
 ADDRESS = Address(ACCOUNT, "me")
 SHOWN = frozenset(
     {
@@ -104,8 +107,11 @@ class Talk:
             )
         return who.id, await self._send(IncomingKind.START, token=token)
 
-    async def say(self, text: str) -> Heard:
-        return await self._send(IncomingKind.TEXT, text=text)
+    async def say(self, *texts: str) -> Heard:
+        """One message, or several a second apart. What waits for more is answered in the end."""
+        for text in texts[:-1]:
+            await self._bring(IncomingKind.TEXT, text=text)
+        return await self._send(IncomingKind.TEXT, text=texts[-1])
 
     async def tap(self, wanted: str | int, of: int | None = None) -> Heard:
         """Tap an option by its label or its number from 1, of the newest message that has it.
@@ -148,15 +154,32 @@ class Talk:
         await settle(self.services, self.delivery)
         return await self._heard()
 
-    async def _send(
+    async def _send(self, kind: IncomingKind, **what: Any) -> Heard:
+        """One thing that the person does, and all that it causes."""
+        await self._bring(kind, **what)
+        while (due := await self._waits_for_more()) is not None:
+            self.clock.set(max(due, self.clock.now()))
+            await settle(self.services, self.delivery)
+        heard = await self._heard()
+        self.clock.advance(TOGETHER)  # it is read before the next thing is done
+        return heard
+
+    async def _waits_for_more(self) -> datetime | None:
+        """When a text that seems unfinished is answered as it is; None if there is none."""
+        burst = timer.c.kind == str(TimerKind.BURST)
+        async with self.services.db.read() as conn:
+            due: datetime | None = await conn.scalar(select(func.min(timer.c.due_at)).where(burst))
+        return due
+
+    async def _bring(
         self,
         kind: IncomingKind,
         *,
         text: str = "",
         token: str = "",
         media: tuple[Media, ...] = (),
-    ) -> Heard:
-        self.clock.advance(timedelta(seconds=1))
+    ) -> None:
+        self.clock.advance(A_SECOND)
         incoming = Incoming(
             external_id=str(next(self._numbers)),
             address=ADDRESS,
@@ -168,7 +191,6 @@ class Talk:
         )
         await self.ingress.accept([incoming])
         await settle(self.services, self.delivery)
-        return await self._heard()
 
     async def _heard(self) -> Heard:
         """What became visible since the last look."""

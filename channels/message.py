@@ -120,7 +120,11 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to one person. `text` is plain text: no markup of any platform."""
+    """One message to one person. `text` is plain text: no markup of any platform.
+
+    `preview`: the address in the text that may be shown with its picture, such as a video's. No
+    other one is fetched for a preview: that would spend a one-time link before it is tapped.
+    """
 
     text: str
     options: tuple[Option, ...] = ()
@@ -128,6 +132,7 @@ class Outgoing:
     template: Template | None = None
     ref: str = ""  # our own id of this text, for channels that can carry it along
     question: bool = False  # it asks what the script waits for: the last text of its turn
+    preview: str = ""
 
 
 class TextUnit(StrEnum):

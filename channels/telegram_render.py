@@ -31,7 +31,8 @@ def render_message(chat: str, message: Outgoing) -> tuple[SendMessage, ...]:
 
     The text is sent without a parse mode: what is written is what is read, `<b>&` included.
     Every option stays reachable: as a button, or as a numbered line where Telegram would refuse it.
-    Link previews are off, because fetching one would spend a one-time link before it is tapped.
+    Link previews are off, because fetching one would spend a one-time link before it is tapped; but
+    for the address that the message names for it.
     """
     keyboard, lines = _place(message.options)
     text = "\n\n".join(part for part in (message.text.strip(), "\n".join(lines)) if part)
@@ -43,13 +44,20 @@ def render_message(chat: str, message: Outgoing) -> tuple[SendMessage, ...]:
             chat_id=int(chat) if chat.removeprefix("-").isdecimal() else chat,
             text=piece,
             parse_mode=None,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
+            link_preview_options=_preview(piece, message.preview),
             reply_markup=InlineKeyboardMarkup(inline_keyboard=keyboard)
             if keyboard and index == len(pieces)
             else None,
         )
         for index, piece in enumerate(pieces, 1)
     )
+
+
+def _preview(piece: str, url: str) -> LinkPreviewOptions:
+    """Bot API LinkPreviewOptions: the picture of one address, below the text that has it."""
+    if not url or url not in piece or not _is_web_url(url):
+        return LinkPreviewOptions(is_disabled=True)
+    return LinkPreviewOptions(url=url, prefer_large_media=True)
 
 
 def _place(options: Sequence[Option]) -> tuple[list[list[InlineKeyboardButton]], list[str]]:

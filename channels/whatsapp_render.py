@@ -75,11 +75,11 @@ def render(to: Address, message: Outgoing) -> tuple[Part, ...]:
         lines.extend(_numbered(labels) if surface or not _bare(labels) else labels)
     text = "\n".join(line for line in lines if line)
     if surface is None:
-        return tuple(_text_part(to, piece) for piece in split(text, TEXT_MAX, TextUnit.CHAR))
+        return _text_parts(to, text, message.preview)
     chinese = bool(_HAN.search(text or "".join(labels)))
     head, tail = _cut_tail(text)
     return (
-        *(_text_part(to, piece) for piece in split(head, TEXT_MAX, TextUnit.CHAR)),
+        *_text_parts(to, head, message.preview),
         _part(
             to,
             "interactive",
@@ -209,8 +209,15 @@ def _template(template: Template) -> Json:
     return content
 
 
-def _text_part(to: Address, text: str) -> Part:
-    return _part(to, "text", {"body": text, "preview_url": False})
+def _text_parts(to: Address, text: str, preview: str) -> tuple[Part, ...]:
+    """Plain texts. WhatsApp shows the picture of a body's first address, or none: so only where that
+    is the one to be shown."""
+    parts = []
+    for piece in split(text, TEXT_MAX, TextUnit.CHAR):
+        first = _LINK.search(piece)
+        pictured = bool(preview) and first is not None and first[0] == preview
+        parts.append(_part(to, "text", {"body": piece, "preview_url": pictured}))
+    return tuple(parts)
 
 
 def _part(to: Address, kind: str, content: Json) -> Part:

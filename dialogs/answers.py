@@ -27,7 +27,16 @@ LAST_FOUR = re.compile(r"(?<![0-9A-Za-z])([0-9]{3}[0-9Xx])(?![0-9A-Za-z])")
 
 
 def read_answer(turn: Turn, step: Step, text: str) -> Reading[Any]:
-    """Read a reply as an answer to `step`; the value is what would be recorded."""
+    """Read a reply as an answer to `step`; the value is what would be recorded. The same words to
+    the same question are read once a turn."""
+    key = turn.state.step, turn.state.locale, id(step), text
+    found = turn.readings.get(key)
+    if found is None:
+        found = turn.readings[key] = _read(turn, step, text)
+    return found
+
+
+def _read(turn: Turn, step: Step, text: str) -> Reading[Any]:
     context = read_context(turn)
     match step.ask:
         case AskKind.RATING:

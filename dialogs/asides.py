@@ -1,20 +1,12 @@
-"""What a person may say besides the answer: wishes, trouble, questions to the knowledge base."""
+"""What a person may say besides the answer: wishes and trouble."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta
 
-from dialogs.context import FaqArticle, FaqDecision, Mode
-from dialogs.effects import (
-    Abstained,
-    Answered,
-    Clarified,
-    LocaleChanged,
-    OptIn,
-    OptOut,
-    Schedule,
-)
+from dialogs.context import Mode
+from dialogs.effects import LocaleChanged, OptIn, OptOut, Schedule
 from dialogs.events import TimerKind
 from dialogs.intents import CorrectDetails, Detected, Intent, LanguageDetails, LaterDetails
 from dialogs.local_time import later_by, moments_at, next_at
@@ -22,10 +14,10 @@ from dialogs.replies.date import read_date
 from dialogs.script import HandoffReason
 from dialogs.state import Asked, AskedKind, FollowupOutcome, Status
 from dialogs.texts import phrase, phrase_locales, say_moment
+from dialogs.traditional import is_traditional_locale
 from dialogs.turn import Turn, ask_again, read_context
 from dialogs.walk import finish, hand_off
 
-REPEAT_WITHIN = timedelta(minutes=5)  # the same article again: offer a person instead
 EVENING, NOON = time(19), time(12)
 PARTS_OF_DAY = (
     (re.compile(r"晚|夜|\b(?:evening|tonight|night)\b", re.IGNORECASE), EVENING),
@@ -52,16 +44,7 @@ _PROPOSAL = re.compile(
     r"|\b(?:can|could|would) you (?:please )?(?:add|make|build|offer|support|bring|lower|reduce|include)\b",
     re.IGNORECASE,
 )
-_WHY = re.compile(
-    r"^\W*(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|what for|why|how come)\W*$"
-    r"|(?:为什么|為什麼|为啥|为何|干嘛|幹嘛|凭什么|凭啥).{0,6}(?:要|问|問|需要|提供|告诉|告訴|给|填|核对|核實|验证|知道)"
-    r"|(?:问|問|要|知道)(?:这|這)个?(?:干嘛|幹嘛|做什么|做什麼|有什么用|干什么|干啥)"
-    r"|\b(?:why|what for|how come)\b.{0,20}\b(?:ask|asking|need|want|know|tell|give|share|answer|necessary|required|that|this)\b",
-    re.IGNORECASE,
-)
-NEAR_ENOUGH = 0.2  # the score from which words that are no question may still mean an article
 RULE = 0.82  # the score of a wish from which a rule saw it, and not the detector's model
-LONGEST_WHY = 60  # characters; more is another question
 _OUTRIGHT = re.compile(
     r"投诉|投訴|投拆|举报|曝光|律师|起诉|赔偿|垃圾|骗|气死|气愤|愤怒|忍无可忍|受够|欺负|太过分|[!！?？]{2}"
     r"|compl|grievance|lawyer|sue|compensat|furious|angry|outrage|disgust|unacceptable|ridiculous|scam|worst|fed up|sick of",
@@ -72,8 +55,9 @@ _LATIN = re.compile(r"[A-Za-z]{2,}")
 
 
 def looks_like_question(text: str) -> bool:
-    """A rough test, only to decide whether silence of the knowledge base deserves a word."""
-    return _QUESTION.search(text) is not None
+    """A rough test, only to decide whether silence of the knowledge base deserves a word. Signs
+    alone ask nothing."""
+    return _QUESTION.search(text) is not None and any(char.isalpha() for char in text)
 
 
 def is_proposal(text: str) -> bool:
@@ -155,10 +139,16 @@ def repeat(turn: Turn) -> None:
 
 
 def change_language(turn: Turn, locale: str) -> None:
-    """Go on in another language, with the pending question asked again in it."""
+    """Go on in another language, with the pending question asked again in it. Chinese is one
+    language in two scripts."""
+    script_changed = False
+    if locale.startswith("zh"):
+        traditional = is_traditional_locale(locale)
+        script_changed = traditional != turn.state.traditional
+        turn.state.traditional, locale = traditional, "zh"
     if locale not in _possible_languages(turn):
         turn.tell("language_unknown", languages=languages(turn))
-    elif locale == turn.state.locale:
+    elif locale == turn.state.locale and not script_changed:
         turn.tell("language_same")
     else:
         turn.state.locale = locale
@@ -268,88 +258,3 @@ def start_again(turn: Turn) -> None:
         turn.effect(OptIn())
     turn.tell("started")
     turn.tell("nothing_pending")
-
-
-def answer_question(turn: Turn, text: str) -> bool:
-    """Answer from the knowledge base and return to the pending question; False if it is no
-    question for the knowledge base, or a person who knows more is awaited."""
-    if answer_known(turn, text):
-        return True
-    if not looks_like_question(text) or turn.context.mode is not Mode.BOT:
-        return False
-    turn.effect(Abstained(text))
-    offer_person(turn, "abstain", HandoffReason.KB_MISS)
-    return_to_question(turn)
-    return True
-
-
-def answer_known(turn: Turn, text: str) -> bool:
-    """Answer from the knowledge base, or ask which article is meant; False if it has nothing."""
-    decision = turn.context.faq.find(text, text_locale(text, turn.state.locale))
-    match decision.decision:
-        case FaqDecision.ANSWER if decision.articles:
-            give_article(turn, decision.articles[0], text)
-        case FaqDecision.CLARIFY if _worth_asking(decision.articles, text):
-            _clarify(turn, decision.articles, text)
-        case _:
-            return False
-    return_to_question(turn)
-    return True
-
-
-def _worth_asking(articles: tuple[FaqArticle, ...], text: str) -> bool:
-    """Whether "which one do you mean?" makes sense: nobody who says hello means an article."""
-    return bool(articles) and (looks_like_question(text) or articles[0].score >= NEAR_ENOUGH)
-
-
-def explain_why(turn: Turn, text: str) -> bool:
-    """Say why the pending question is asked; False if that was not the question."""
-    why = turn.step.why
-    if why is None or len(text) > LONGEST_WHY or _WHY.search(text) is None:
-        return False
-    turn.say(turn.text(why))
-    return_to_question(turn)
-    return True
-
-
-def return_to_question(turn: Turn) -> None:
-    """After an aside: the pending question follows again, unless somebody else speaks."""
-    if turn.context.mode is Mode.BOT and turn.waits:
-        ask_again(turn, before=turn.phrase("back_to_question"))
-
-
-def give_article(turn: Turn, article: FaqArticle, question: str) -> None:
-    """Send an article verbatim with "did this help?"; the second time in a row offer a person."""
-    state, now = turn.state, turn.context.now
-    before = state.articles.get(article.id)
-    state.articles[article.id] = now.isoformat()
-    if before is not None and now - datetime.fromisoformat(before) < REPEAT_WITHIN:
-        offer_person(turn, "answered_before", HandoffReason.ASKED_HUMAN)
-        return
-    turn.effect(Answered(question, article.id, article.version, article.score))
-    asked = Asked(AskedKind.HELPFUL, state.step, [True, False], {"article": article.id})
-    labels = [turn.phrase("helpful_yes"), turn.phrase("helpful_no")]
-    text = f"{article.text}\n\n{turn.phrase('helpful_ask')}"
-    turn.offer(text, asked, labels)
-
-
-def offer_person(turn: Turn, key: str, reason: HandoffReason) -> None:
-    """Offer to hand over; where a person is awaited already, only say it."""
-    if turn.context.mode is not Mode.BOT:
-        turn.tell(key)
-        return
-    asked = Asked(AskedKind.PERSON, turn.state.step, [True, False], {"reason": str(reason)})
-    labels = [turn.phrase("person_yes"), turn.phrase("person_no")]
-    turn.offer(turn.phrase(key), asked, labels)
-
-
-def _clarify(turn: Turn, articles: tuple[FaqArticle, ...], text: str) -> None:
-    turn.effect(Clarified(text, tuple(article.id for article in articles)))
-    asked = Asked(
-        AskedKind.CLARIFY,
-        turn.state.step,
-        [*(article.id for article in articles), None],
-        {"question": text, "scores": [article.score for article in articles]},
-    )
-    labels = [*(article.title for article in articles), turn.phrase("clarify_none")]
-    turn.offer(turn.phrase("clarify"), asked, labels)

@@ -19,21 +19,29 @@ class FaqDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaqArticle:
-    """A published article as it would be sent: `text` is plain and complete."""
+    """A published article as it would be sent: `text` is plain and complete. `video` is the address
+    in it whose picture a channel may show."""
 
     id: str
     version: int
     title: str
     text: str
     score: float = 0.0
+    video: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FaqResult:
-    """The knowledge base's decision; the first article is the answer where it answers."""
+    """The knowledge base's decision; where it answers, every article is an answer.
+
+    `questions`, where a text asks two things at once: which of them each article answers.
+    `others`: what comes next, best first, offered where an answer does not help.
+    """
 
     decision: FaqDecision
     articles: tuple[FaqArticle, ...] = ()
+    questions: tuple[str, ...] = ()
+    others: tuple[FaqArticle, ...] = ()
 
 
 class Faq(Protocol):

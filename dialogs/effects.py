@@ -21,12 +21,14 @@ class Choosable:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to the person. `serial` names its options; `question` marks the pending question."""
+    """One text to the person. `serial` names its options; `question` marks the pending question;
+    `preview` is the address in it that may be shown with its picture."""
 
     text: str
     options: tuple[Choosable, ...] = ()
     serial: int = 0
     question: bool = False
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from channels.text import fold
 from dialogs.answers import read_answer
 from dialogs.asides import hand_off_if_strong, offer_start, resume, stop
+from dialogs.burst import let_out
 from dialogs.context import Context, Mode
 from dialogs.effects import Corrected, Effect, Message, Muted, Recorded, Reminded
 from dialogs.events import (
@@ -29,9 +30,10 @@ from dialogs.script import END, AskKind, Script
 from dialogs.state import FollowupOutcome, State, Status
 from dialogs.take import take_answer
 from dialogs.taps import tapped
+from dialogs.traditional import shown
 from dialogs.turn import Turn, ask_again, show_question
 from dialogs.walk import begin, enter, finish, schedule_reminder
-from dialogs.words import said
+from dialogs.words import said, said_in_pieces
 
 _CLAUSE = re.compile(r"(?<=[,，.。;；!！?？\n])")
 _MARK = re.compile(r"[\[［]")
@@ -95,7 +97,15 @@ def advance(script: Script, state: State, event: Event, context: Context) -> Ste
     if turn.messages:
         newest = turn.messages[-1].serial
         turn.state.offer_last = bool(newest) and newest == turn.state.offer
-    return Step(turn.state, tuple(turn.messages), tuple(turn.effects))
+    return Step(turn.state, _in_their_script(turn), tuple(turn.effects))
+
+
+def _in_their_script(turn: Turn) -> tuple[Message, ...]:
+    if not turn.state.traditional:
+        return tuple(turn.messages)
+    person = turn.context.person
+    brand = str(turn.context.company(turn.state.locale).get("brand", ""))
+    return tuple(shown(turn.messages, person.region, (person.name, brand)))
 
 
 # ── opening, silence and the way back from a person ─────────────────────────────────────────────
@@ -134,6 +144,9 @@ def _opened(turn: Turn, event: Opened) -> None:
 
 def _due(turn: Turn, event: Due) -> None:
     state = turn.state
+    if event.kind is TimerKind.BURST:
+        _burst_over(turn)
+        return
     if state.status is Status.ENDED or state.opted_out:
         return
     if event.kind is TimerKind.EXPIRE:
@@ -163,6 +176,14 @@ def _due(turn: Turn, event: Due) -> None:
         state.introduced_at = turn.context.now.isoformat()
     ask_again(turn)
     schedule_reminder(turn)
+
+
+def _burst_over(turn: Turn) -> None:
+    """Nothing more came: what was said so far is all there is."""
+    pieces = let_out(turn)
+    if pieces is None or turn.context.mode is not Mode.BOT or turn.state.opted_out:
+        return
+    said_in_pieces(turn, pieces)
 
 
 def _given_back(turn: Turn, *, resume: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -28,6 +29,8 @@ class Said:
     edited: bool = False
     ref: str = ""
     sms: bool = False
+    at: datetime | None = None  # when it came in; None: now
+    more: bool = False  # another message of the same person, seconds younger, follows at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class TimerKind(StrEnum):
     REMIND = "remind"
     RESUME = "resume"  # "later" has come
     EXPIRE = "expire"  # the deadline of the whole follow-up
+    BURST = "burst"  # nothing more was said to a text that seemed unfinished
 
 
 @dataclass(frozen=True, slots=True)

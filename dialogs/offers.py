@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from channels.text import fold
 from dialogs.asides import come_back, named_moment
 from dialogs.events import Tapped
@@ -9,9 +11,57 @@ from dialogs.replies.choice import read_choice
 from dialogs.replies.yes_no import read_yes_no
 from dialogs.state import Asked, AskedKind
 from dialogs.taps import tapped
+from dialogs.traditional import to_simplified
 from dialogs.turn import Turn, read_context
 
 LONGEST = 40  # characters; more is no answer to an offer
+
+
+# "Did this help?" in the words of its answer, whole; the script's question may want a yes or no too.
+_LEAD = r"(?:(?:no|nope|yes|yeah|yep|sorry|but|well|ok|okay|thanks|thank you|不|没有|是的|嗯|谢谢|可是|但是|好的)[,，.。!！\s]*)*"
+_TAIL = r"(?:[,，.。!！\s]*(?:thanks|thank you|at all|sorry|much|a lot|谢谢|啊|呢|呀|了|哦|的))*[.。!！~～\s]*"
+_DENIED = (
+    r"(?:(?:that|this|it|the answer|your answer) )?(?:really )?(?:did(?:n't| not)|does(?:n't| not)) (?:really )?"
+    r"(?:help|answer (?:it|that|my question))(?: me)?"
+    r"|(?:(?:that|this|it)(?:'s| is| was) )?not (?:really |very |that )?(?:helpful|useful|what i (?:asked|meant|was asking|wanted|wanted to know))(?: for)?"
+    r"|(?:that|this|it)(?:'s| is| was) (?:no help|unhelpful|the wrong answer)|(?:no help|unhelpful|wrong answer)"
+    r"|(?:这个?|那个?|这个?回答|好像|还是|并|完全|根本|都|也)*(?:没(?:有)?(?:什么|啥|任何)?帮(?:上忙|上|到我|到|助)(?:我|忙)?|帮不上忙?|没(?:什么|啥)用|"
+    r"不是我(?:想|要)?(?:问|要|知道)的?(?:问题|内容)?|没(?:有)?(?:回答|答)(?:到)?我?的?问题|答非所问)"
+)
+_GRANTED = (
+    r"(?:(?:that|this|it) )?(?:really |did )?help(?:s|ed)?(?: me)?|(?:(?:that|this|it)(?:'s| is| was) )?(?:very |really )?helpful"
+    r"|(?:这个?|很|挺|真的?|非常)*(?:有帮助|帮到我?|帮上忙|有用)"
+)
+_HELPED_NOT = re.compile(rf"{_LEAD}(?:{_DENIED}){_TAIL}", re.IGNORECASE)
+_HELPED = re.compile(rf"{_LEAD}(?:{_GRANTED}){_TAIL}", re.IGNORECASE)
+
+
+def said_of_answer(turn: Turn, text: str) -> bool:
+    """Take "no, that did not help" as what it is, a word about the answer before, and not as the
+    answer to the script's question; False if it is not."""
+    asked = turn.state.asked.get(str(turn.state.offer))
+    if asked is None or asked.kind is not AskedKind.HELPFUL or asked.data.get("used"):
+        return False
+    if asked.step != turn.state.step:  # it may be about the script's next question
+        return False
+    said = to_simplified(fold(text).text).strip()
+    if len(said) > LONGEST:
+        return False
+    helpful = _HELPED.fullmatch(said) is not None
+    if not helpful and _HELPED_NOT.fullmatch(said) is None:
+        return False
+    tapped(turn, Tapped(turn.state.offer, asked.values.index(helpful)))
+    return True
+
+
+def answers_offer(turn: Turn, text: str) -> bool:
+    """Whether the words are an answer to the newest offer; nothing is done about it."""
+    asked = turn.state.asked.get(str(turn.state.offer))
+    if asked is None or len(text) > LONGEST or asked.data.get("used"):
+        return False
+    if _chosen(turn, asked, text) is not None:
+        return True
+    return asked.kind is AskedKind.LATER and named_moment(turn, text) is not None
 
 
 def said_to_offer(turn: Turn, text: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dialogs.burst import TOGETHER
 from dialogs.context import Context, Duty, Faq, Mode, Person
 from dialogs.coverage import Coverage
 from dialogs.effects import Effect, HandOff, Message, Recorded, Schedule
@@ -32,6 +33,8 @@ from dialogs.script import Script, parse_duration
 from dialogs.state import State
 from dialogs.texts import TextError
 from dialogs.transcripts import Line, Transcript
+
+A_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,9 @@ class Player:
         self.turn, self.said, self.effects = [], [], []
         match line.what:
             case "user":
-                self.wrote += 1
-                self._happen(Said(_text(value), ref=str(self.wrote)))
+                self._say([_text(value)])
+            case "burst":
+                self._say([_text(item) for item in value])
             case "edit":
                 self._happen(Said(str(value), edited=True, ref=str(self.wrote)))
             case "tap":
@@ -146,6 +150,16 @@ class Player:
                 self._wait(parse_duration(value))
             case "agent":
                 self._agent(str(value))
+
+    def _say(self, texts: Sequence[str]) -> None:
+        """One message, or several a second apart; then time enough for what waited for more."""
+        self.now += TOGETHER  # what was said before is read and answered
+        for text in texts:
+            self.wrote += 1
+            self.now += A_SECOND
+            self._happen(Said(text, ref=str(self.wrote)))
+        if any(timer.kind is TimerKind.BURST for timer in self.timers):
+            self._wait(TOGETHER)
 
     def _happen(self, event: Event) -> None:
         context = self._context()

@@ -72,6 +72,7 @@ class State:
     script: str
     version: int
     locale: str
+    traditional: bool = False  # the person writes traditional characters, and is shown them
     status: Status = Status.NEW
     outcome: FollowupOutcome | None = None
     step: str = ""  # the step whose answer is waited for, "" if none
@@ -99,6 +100,7 @@ class State:
     heard: dict[str, str] = field(
         default_factory=dict
     )  # message → the step that it answered, or ""
+    burst: dict[str, Any] = field(default_factory=dict)  # pieces of a question (dialogs.burst)
     last_at: str = ""  # when the person last wrote or tapped
     introduced_at: str = ""  # when a reminder last said that it is an automated assistant
 
@@ -109,6 +111,7 @@ class State:
         copied.answers = _plain(self.answers)
         copied.path = list(self.path)
         copied.articles = dict(self.articles)
+        copied.burst = _plain(self.burst)
         copied.heard = dict(self.heard)
         copied.offers = list(self.offers)
         return copied

@@ -9,7 +9,6 @@ from dialogs.answers import matches_identity, read_answer
 from dialogs.asides import (
     RULE,
     STRONG,
-    answer_question,
     hand_off_if_strong,
     is_criticism,
     languages,
@@ -19,6 +18,7 @@ from dialogs.asides import (
     worth_a_guess,
 )
 from dialogs.effects import IdentityChecked, Recorded, Schedule
+from dialogs.faq import answer_question
 from dialogs.intents import Detected, Intent
 from dialogs.script import END, AskKind, HandoffReason
 from dialogs.turn import Turn, ask_again, show_question

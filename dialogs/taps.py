@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dialogs.answers import say_value
 from dialogs.asides import (
     come_back,
-    give_article,
     later_moment,
-    offer_person,
     offer_start,
     resume,
-    return_to_question,
     start_again,
     stop,
 )
 from dialogs.context import Mode
 from dialogs.corrections import correct, offer_change
-from dialogs.effects import Helped, Muted
+from dialogs.effects import Muted
 from dialogs.events import Tapped
+from dialogs.faq import take_clarified, take_helpful
 from dialogs.script import AskKind, HandoffReason
 from dialogs.state import Asked, AskedKind
 from dialogs.take import take_answer
@@ -35,7 +32,7 @@ def tapped(turn: Turn, event: Tapped) -> None:
             ask_again(turn) if turn.waits else turn.tell("nothing_pending")
         return
     assert event.serial is not None
-    if asked.data.get("used"):
+    if asked.data.get("used") or event.index in asked.data.get("taken", ()):
         return  # an offer tapped twice
     if turn.state.opted_out and asked.kind is not AskedKind.START:
         offer_start(turn)
@@ -95,17 +92,20 @@ def picked(turn: Turn, value: str) -> None:
 
 def _tapped_aside(turn: Turn, asked: Asked, index: int) -> None:
     value, mode = asked.values[index], turn.context.mode
-    asked.data["used"] = True
+    if asked.kind is AskedKind.CLARIFY and isinstance(value, str):
+        asked.data.setdefault("taken", []).append(index)  # who asked two things taps two articles
+    else:
+        asked.data["used"] = True
     turn.state.offer = 0
     match asked.kind:
         case AskedKind.HELPFUL:
-            _helped(turn, asked.data["article"], helpful=value)
+            take_helpful(turn, asked, helpful=value)
         case AskedKind.START:
             start_again(turn)
         case AskedKind.STOP if value:
             stop(turn)
         case AskedKind.CLARIFY if mode is not Mode.HUMAN:
-            _clarified(turn, asked, value, index)
+            take_clarified(turn, asked, index)
         case _ if mode is not Mode.BOT:
             turn.effect(Muted())
         case AskedKind.LATER if turn.waits:
@@ -119,23 +119,3 @@ def _tapped_aside(turn: Turn, asked: Asked, index: int) -> None:
             ask_again(turn)
         case _:
             ask_again(turn) if turn.waits else turn.tell("nothing_pending")
-
-
-def _helped(turn: Turn, article: str, *, helpful: bool) -> None:
-    turn.effect(Helped(article, helpful))
-    if turn.context.mode is Mode.HUMAN:
-        return
-    if helpful:
-        turn.tell("helped")
-    else:
-        offer_person(turn, "not_helped", HandoffReason.KB_MISS)
-
-
-def _clarified(turn: Turn, asked: Asked, article_id: str | None, index: int) -> None:
-    article = turn.context.faq.article(article_id, turn.state.locale) if article_id else None
-    if article is None:
-        offer_person(turn, "abstain", HandoffReason.KB_MISS)
-    else:
-        score = asked.data["scores"][index]
-        give_article(turn, replace(article, score=score), asked.data["question"])
-    return_to_question(turn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +128,7 @@ ARTICLES: Sequence[Mapping[str, Any]] = (
             "en": "Withdrawals cost CNY 2, the rest is free.",
         },
         "words": ["手续费", "费用", "fees", "fee"],
+        "related": ["refund"],
     },
     {
         "id": "refund",
@@ -137,25 +139,42 @@ ARTICLES: Sequence[Mapping[str, Any]] = (
 )
 
 
+_PARTS = re.compile(r"[?？]\s*|还有|\band\b")
+
+
 class KeywordFaq:
     """A knowledge base for tests: an article answers where one of its `words` stands in the text;
-    two such articles are offered, none is an abstention."""
+    of several the text asks two questions if each stands in a part of its own ("…? …", "… and …"),
+    else they are offered; none is an abstention."""
 
     def __init__(self, articles: Sequence[Mapping[str, Any]] = ARTICLES) -> None:
         self._articles = articles
 
     def find(self, text: str, locale: str) -> FaqResult:
+        found = self._found(text, locale)
+        if not found:
+            return FaqResult(FaqDecision.ABSTAIN)
+        if len(found) == 1:
+            named = [self.article(str(name), locale) for name in self._related(found[0].id)]
+            others = tuple(article for article in named if article is not None)
+            return FaqResult(FaqDecision.ANSWER, tuple(found), others=others)
+        parts = [part.strip() for part in _PARTS.split(text) if part.strip()]
+        each = [self._found(part, locale) for part in parts]
+        if len(parts) == 2 and all(len(one) == 1 for one in each):
+            return FaqResult(FaqDecision.ANSWER, tuple(one[0] for one in each), tuple(parts))
+        return FaqResult(FaqDecision.CLARIFY, tuple(found))
+
+    def _found(self, text: str, locale: str) -> list[FaqArticle]:
         said = text.casefold()
-        found = [
+        return [
             ready
             for item in self._articles
             if any(word.casefold() in said for word in item["words"])
             and (ready := self.article(str(item["id"]), locale)) is not None
         ]
-        if not found:
-            return FaqResult(FaqDecision.ABSTAIN)
-        kind = FaqDecision.ANSWER if len(found) == 1 else FaqDecision.CLARIFY
-        return FaqResult(kind, tuple(found))
+
+    def _related(self, article_id: str) -> Sequence[Any]:
+        return next((i.get("related", ()) for i in self._articles if i["id"] == article_id), ())
 
     def article(self, article_id: str, locale: str) -> FaqArticle | None:
         for item in self._articles:

@@ -12,7 +12,19 @@ from dialogs.script import parse_duration
 from dialogs.source import Problem, ScriptError, Source, did_you_mean, read_text
 
 ENDING = ".test.yaml"
-ACTIONS = ("user", "edit", "tap", "wait", "media", "secret", "agent", "open", "crash", "redeliver")
+ACTIONS = (
+    "user",
+    "burst",
+    "edit",
+    "tap",
+    "wait",
+    "media",
+    "secret",
+    "agent",
+    "open",
+    "crash",
+    "redeliver",
+)
 CHECKS = ("bot", "event", "options")
 AGENT = ("take", "give back", "end", "resolve")
 _TOP = ("script", "faq", "transcripts")
@@ -152,6 +164,8 @@ class _Reader:
                     parse_duration(value)
                 except ValueError as error:
                     self.bad(place, str(error))
+            case "burst" if not (isinstance(value, list) and value):
+                self.bad(place, "a burst is a list of messages", "write  burst: [how long, ...]")
             case "agent" if value not in AGENT:
                 self.bad(place, f"'{value}' is nothing an agent does", f"one of {', '.join(AGENT)}")
             case "open" | "crash" | "redeliver":

@@ -8,7 +8,7 @@ from typing import Any
 
 from dialogs.context import Context
 from dialogs.effects import Choosable, Effect, Message
-from dialogs.replies.base import ReadContext
+from dialogs.replies.base import ReadContext, Reading
 from dialogs.script import END, AskKind, Script, Step, Text
 from dialogs.state import Asked, AskedKind, State, Visit
 from dialogs.texts import is_plain, phrases, render_text
@@ -23,6 +23,7 @@ class Turn:
     context: Context
     messages: list[Message] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    readings: dict[tuple[Any, ...], Reading[Any]] = field(default_factory=dict)
     _values: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

@@ -10,10 +10,7 @@ from dialogs.answers import read_answer, say_name, say_value
 from dialogs.asides import (
     RULE,
     STRONG,
-    answer_known,
-    answer_question,
     ask_stop,
-    explain_why,
     hand_off_if_strong,
     is_criticism,
     is_foreign,
@@ -27,13 +24,15 @@ from dialogs.asides import (
     take_intent,
     worth_a_guess,
 )
+from dialogs.burst import Pieces, hear, note_answer, waits_first
 from dialogs.context import Mode
 from dialogs.corrections import correct_by_edit, corrects_another
 from dialogs.courtesy import Courtesy, read_courtesy
 from dialogs.effects import Muted
 from dialogs.events import Said
+from dialogs.faq import answer_known, answer_question, explain_why
 from dialogs.intents import Detected, Intent, is_ambiguous_stop, is_start_word
-from dialogs.offers import said_to_offer
+from dialogs.offers import said_of_answer, said_to_offer
 from dialogs.replies.base import Problem, Reading
 from dialogs.replies.choice import read_choice
 from dialogs.replies.free_text import read_free_text
@@ -41,6 +40,7 @@ from dialogs.script import AskKind, Step
 from dialogs.state import Asked, AskedKind, Status
 from dialogs.take import hear_first_words, miss, take_answer
 from dialogs.taps import picked
+from dialogs.traditional import writes_traditional
 from dialogs.turn import DONE, Turn, ask_again, question_labels, read_context
 from dialogs.walk import begin
 
@@ -58,6 +58,7 @@ def said(turn: Turn, event: Said) -> None:
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT]
         turn.tell("too_long")
+    _note_script(turn, text)
     intents = turn.context.detect_intents(text, turn.state.locale)
     if _about_stopping(turn, text, intents):
         return
@@ -67,12 +68,43 @@ def said(turn: Turn, event: Said) -> None:
     resume(turn)
     if event.edited and _edited(turn, event.ref, text, intents):
         return
+    if said_of_answer(turn, text):
+        return
     if not intents and turn.state.offer_last and said_to_offer(turn, text):
         return
+    if turn.state.status is Status.NEW and not turn.waits:
+        _said_first(turn, event, text, intents)
+        return
+    whole = hear(turn, event, text, intents)
+    if whole is None:
+        return
+    if whole != text:
+        intents = turn.context.detect_intents(whole, turn.state.locale)
+    _understand(turn, whole, intents)
+    note_answer(turn, whole, event.at)
+
+
+def _note_script(turn: Turn, text: str) -> None:
+    """Whoever writes traditional characters is shown them, from this answer on."""
+    traditional = writes_traditional(text)
+    if traditional is not None:
+        turn.state.traditional = traditional
+
+
+def said_in_pieces(turn: Turn, pieces: Pieces) -> None:
+    """Everything that was said in pieces; where the question that they were said to is answered
+    meanwhile, they can only be a question."""
+    if pieces.still_asked:
+        intents = turn.context.detect_intents(pieces.text, turn.state.locale)
+        _understand(turn, pieces.text, intents)
+    else:
+        answer_question(turn, pieces.text)
+    note_answer(turn, pieces.text, pieces.at)
+
+
+def _understand(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
     if turn.waits:
         _said_to_question(turn, text, intents)
-    elif turn.state.status is Status.NEW:
-        _said_first(turn, text, intents)
     elif not (
         take_intent(turn, intents, text)
         or said_to_offer(turn, text)
@@ -114,11 +146,16 @@ def be_courteous(turn: Turn, text: str) -> bool:
     return True
 
 
-def _said_first(turn: Turn, text: str, intents: tuple[Detected, ...]) -> None:
-    """The person writes before we do: who this is comes first, then what was said."""
+def _said_first(turn: Turn, event: Said, text: str, intents: tuple[Detected, ...]) -> None:
+    """The person writes before we do: who this is comes first, then what was said. A piece of a
+    question waits, and needs no reply beside the greeting."""
     begin(turn)
-    if not hand_off_if_strong(turn, intents):
-        hear_first_words(turn, text)
+    if hand_off_if_strong(turn, intents):
+        return
+    if waits_first(turn, event, text, intents):
+        return
+    hear_first_words(turn, text)
+    note_answer(turn, text, event.at)
 
 
 def _about_stopping(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:

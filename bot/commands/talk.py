@@ -103,6 +103,10 @@ async def _act(talk: Talk, order: Any) -> Heard:
     match order:
         case {"text": str(text), **rest} if not rest:
             return await talk.say(text)
+        case {"text": [str(), *_] as texts, **rest} if not rest and all(
+            isinstance(text, str) for text in texts
+        ):
+            return await talk.say(*texts)
         case {"tap": str() | int() as wanted, "of": int(of), **rest} if not (
             rest or isinstance(wanted, bool) or isinstance(of, bool)
         ):
@@ -115,7 +119,7 @@ async def _act(talk: Talk, order: Any) -> Heard:
             return await talk.media(kind)
         case _:
             raise TalkError(
-                'write {"text": …}, {"tap": label or number, "of": message id}, {"wait": "26h"} '
+                'write {"text": …} or {"text": [several at once]}, {"tap": label or number, "of": message id}, {"wait": "26h"} '
                 'or {"media": "voice"}; "of" may be left out'
             )
 

@@ -174,7 +174,9 @@ def _joined(batch: Batch, plan: Plan) -> list[Outbound]:
             continue
         text = f"{before.message.text}\n\n{item.message.text}"
         timers = [*before.on_delivered, *item.on_delivered]
-        joined[-1] = replace(item, message=replace(item.message, text=text), on_delivered=timers)
+        preview = item.message.preview or before.message.preview
+        said = replace(item.message, text=text, preview=preview)
+        joined[-1] = replace(item, message=said, on_delivered=timers)
     return joined
 
 
@@ -193,6 +195,8 @@ def _outgoing(batch: Batch, plan: Plan, outbound: Outbound) -> Text:
         "question": said.question,
         "locale": item.state.locale,
     }
+    if said.preview:
+        body["preview"] = said.preview
     sealed = batch.seal(plan, body)
     row = {
         "conversation_id": item.id,

@@ -311,4 +311,5 @@ def backoff(attempts: int, seed: int) -> float:
 def _outgoing(payload: dict[str, Any], ref: str) -> Outgoing:
     options = tuple(Option(o["token"], o["label"], o.get("url", "")) for o in payload["options"])
     question = payload.get("question", False)
-    return Outgoing(payload["text"], options, question=question, ref=ref)
+    preview = payload.get("preview", "")
+    return Outgoing(payload["text"], options, question=question, ref=ref, preview=preview)

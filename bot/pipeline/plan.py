@@ -14,6 +14,7 @@ from bot.pipeline.flow import FROM_PERSON, Author, Cause, Control, InboxKind
 from bot.pipeline.secrets import RecentText, clean, expectation, notice_for, without_pieces
 from bot.safety.redact import Expectation
 from channels.message import MediaKind
+from dialogs.burst import TOGETHER
 from dialogs.context import Context, Mode
 from dialogs.effects import (
     Abstained,
@@ -136,9 +137,10 @@ def plan_turn(
     """Run the waiting rows through the engine, in order. A row that raises is parked with its
     error, and a person takes over; the others go on."""
     plan = Plan(conversation, now, epoch_before=conversation.epoch)
-    for row in conversation.rows:
+    following: list[InboxRow | None] = [*conversation.rows[1:], None]
+    for row, after in zip(conversation.rows, following, strict=True):
         try:
-            _take_row(plan, row, context_for, read_token)
+            _take_row(plan, row, after, context_for, read_token)
         except Exception as error:
             log.exception("turn_failed", conversation=conversation.id, inbox=row.id)
             plan.failed[row.id] = place_of(error)
@@ -148,7 +150,13 @@ def plan_turn(
     return plan
 
 
-def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: ReadToken) -> None:
+def _take_row(
+    plan: Plan,
+    row: InboxRow,
+    after: InboxRow | None,
+    context_for: ContextFor,
+    read_token: ReadToken,
+) -> None:
     conversation = plan.conversation
     payload = dict(row.payload)
     if row.kind in FROM_PERSON:
@@ -158,6 +166,8 @@ def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: Re
     event = _event(plan, row, payload, read_token)
     if event is None:
         return
+    if isinstance(event, Said):
+        event = replace(event, at=row.received_at, more=_goes_on(row, after))
     if row.kind in FROM_PERSON and conversation.control is Control.CLOSED:
         conversation.control = Control.BOT
         conversation.epoch += 1
@@ -173,10 +183,17 @@ def _take_row(plan: Plan, row: InboxRow, context_for: ContextFor, read_token: Re
         _apply(plan, effect, sent)
 
 
+def _goes_on(row: InboxRow, after: InboxRow | None) -> bool:
+    """Whether the person wrote on within seconds, so that both are heard as one."""
+    if after is None or after.kind is not InboxKind.TEXT or row.kind is not InboxKind.TEXT:
+        return False
+    return after.received_at - row.received_at <= TOGETHER
+
+
 def _by_person(row: InboxRow, event: Event) -> bool:
-    """Whether the person caused it; so did who said when to come back."""
-    appointment = isinstance(event, Due) and event.kind is TimerKind.RESUME
-    return appointment or row.kind in (*FROM_PERSON, InboxKind.STOP, InboxKind.GIVEN_BACK)
+    """Whether the person caused it; so did who said when to come back, or something in pieces."""
+    by_wish = isinstance(event, Due) and event.kind in (TimerKind.RESUME, TimerKind.BURST)
+    return by_wish or row.kind in (*FROM_PERSON, InboxKind.STOP, InboxKind.GIVEN_BACK)
 
 
 def _apply(plan: Plan, effect: Effect, sent: list[Outbound]) -> None:
@@ -280,6 +297,7 @@ def _scrub(plan: Plan, before: list[str]) -> None:
     plan.pieces |= pieces
     state = conversation.state
     state.answers = without_pieces(state.answers, pieces)
+    state.burst = without_pieces(state.burst, pieces)
     for asked in state.asked.values():
         asked.data = without_pieces(asked.data, pieces)
     for i, effect in enumerate(plan.effects):

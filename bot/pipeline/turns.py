@@ -48,6 +48,7 @@ from bot.store.vault import PersonKey
 from dialogs.context import Context, Mode, Person
 from dialogs.script import HandoffReason
 from dialogs.state import State
+from dialogs.traditional import is_traditional_locale
 
 log = structlog.get_logger()
 
@@ -219,8 +220,11 @@ def _open(services: Services, keys: Keys, row: Any, waiting: Iterable[Any]) -> C
     name, version = row["script"] or RECEPTION, row["version"]
     if state is None:
         script = services.scripts.get(name, version)
-        locale = row["locale"] if row["locale"] in script.locales else script.locales[0]
-        state = State(script.script, script.version, locale)
+        tag = row["locale"]  # as the platform tells it, so "zh-TW" too
+        known = [name for name in (tag, tag.partition("-")[0]) if name in script.locales]
+        locale = known[0] if known else script.locales[0]
+        traditional = is_traditional_locale(tag)
+        state = State(script.script, script.version, locale, traditional=traditional)
     else:
         script = services.scripts.get(state.script, state.version)
     return Conversation(

@@ -57,6 +57,17 @@ def test_no_link_is_fetched_for_a_preview() -> None:
     assert method.link_preview_options == LinkPreviewOptions(is_disabled=True)
 
 
+def test_a_video_is_shown_with_its_picture_and_no_other_link() -> None:
+    video = "https://example.org/video"
+    text = f"https://example.org/once?token=1\n▶ {video}"
+    (method,) = render_message(CHAT, Outgoing(text, preview=video))
+    assert method.link_preview_options == LinkPreviewOptions(url=video, prefer_large_media=True)
+    assert method.text == text
+    for preview in ("https://example.org/elsewhere", "no address"):
+        (method,) = render_message(CHAT, Outgoing(f"{text} no address", preview=preview))
+        assert method.link_preview_options == LinkPreviewOptions(is_disabled=True)
+
+
 @pytest.mark.parametrize(
     ("names", "shown"),
     [

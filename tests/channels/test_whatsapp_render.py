@@ -49,6 +49,24 @@ def test_a_short_text_is_one_message_without_a_preview() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Watch this:\n▶ https://example.com/video", True),
+        (
+            "https://example.com/once?t=1\n▶ https://example.com/video",
+            False,
+        ),  # the first one counts
+        ("Nothing to see.", False),
+    ],
+)
+def test_a_video_is_shown_with_its_picture_where_no_other_link_would_be(
+    text: str, shown: bool
+) -> None:
+    (part,) = US.render(TO, Outgoing(text, preview="https://example.com/video"))
+    assert part.payload["text"] == {"body": text, "preview_url": shown}
+
+
 def test_who_is_known_by_user_id_alone_is_the_recipient() -> None:
     sent = payload(to=Address(US.account, BSUID))
     assert (sent["recipient"], "to" in sent) == (BSUID, False)
