@@ -17,10 +17,12 @@ from kb.report import (
     per_locale,
     reliability,
 )
+from kb.samples import FEATURES
 from kb.search import KnowledgeBase
 from kb.variants import traditional
 
-SURE = Calibration((0.0,) * 13, (1.0,) * 13, (0.0,) * 13 + (3.0,), (0.0,) * 13 + (3.0,), 0.5, 0.1)
+N = len(FEATURES)
+SURE = Calibration((0.0,) * N, (1.0,) * N, (0.0,) * N + (3.0,), (0.0,) * N + (3.0,), 0.5, 0.1)
 
 
 def _base(*articles: Article) -> KnowledgeBase:
