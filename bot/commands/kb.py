@@ -14,12 +14,14 @@ import typer
 from bot.commands.base import PROBLEM, USAGE, ProblemError, fail, run, services
 from bot.commands.kb_training import train_encoder
 from bot.company import Company
-from bot.knowledge import Knowledge, publish, published
+from bot.embedders import open_embedders
+from bot.knowledge import Knowledge, build_base, publish, published
+from bot.synonyms import Synonyms, open_synonyms
 from kb.answer import Decision
 from kb.article import Article
+from kb.encoder import Embedder
 from kb.formats import Problem, Reading, read_csv, read_jsonl, write_csv, write_jsonl
 from kb.frontmatter import read_markdown, read_zip, write_zip
-from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
 
 kb_app = typer.Typer(no_args_is_help=True, help="The FAQ that the bot answers from.")
@@ -36,7 +38,8 @@ def ask(
     json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """What the bot would answer, with scores."""
-    base = Knowledge(_read(kb) if kb else run(_own()), Company.load())
+    articles = _read(kb) if kb else run(_own())
+    base = Knowledge(articles, Company.load(), None, *_aids())
     decision = base.base.ask(question, locale)
     shown = _as_dict(base, decision, locale)
     if json:
@@ -63,7 +66,7 @@ def evaluate_files(
     """Measure a knowledge base on questions with known answers."""
     from kb.golden import evaluate_decisions, read_questions
 
-    base = KnowledgeBase.build(_read(kb))
+    base = build_base(_read(kb), None, *_aids())
     read, problems = read_questions(questions.read_text("utf-8"), str(questions))
     if problems:
         _refuse(problems)
@@ -139,6 +142,20 @@ async def _own() -> tuple[Article, ...]:
             return await published(conn)
     except DatabaseError as error:
         raise ProblemError(str(error)) from None
+
+
+def _aids() -> tuple[tuple[Embedder, ...], Synonyms]:
+    """The embedders and synonyms that the settings switch on, as a server uses them."""
+    from bot.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        fail(str(error))
+    synonyms = open_synonyms(settings.data_dir)
+    for problem in synonyms.problems:
+        typer.echo(str(problem), err=True)
+    return open_embedders(settings.embedders, lambda line: typer.echo(line, err=True)), synonyms
 
 
 def _no_database(url: str) -> bool:
