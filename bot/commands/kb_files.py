@@ -11,8 +11,12 @@ import typer
 from sqlalchemy import make_url
 
 from bot.commands.base import PROBLEM, USAGE, fail
+from bot.embedders import open_embedders
 from bot.knowledge import published
+from bot.settings import Settings, SettingsError
+from bot.synonyms import Synonyms, open_synonyms
 from kb.article import Article
+from kb.encoder import Embedder
 from kb.formats import Problem, Reading, read_csv, read_jsonl
 from kb.frontmatter import read_markdown, read_zip
 from kb.golden import Question, read_questions
@@ -24,7 +28,6 @@ _MOST = 20  # problems that are printed
 async def own_articles() -> tuple[Article, ...]:
     """The published articles, or the shipped ones where there is no database or it is empty: with
     those a first start fills it. Writes nothing. Raises DatabaseError."""
-    from bot.settings import Settings
     from bot.store.database import Database
     from bot.store.schema import require_migrated
 
@@ -38,6 +41,18 @@ async def own_articles() -> tuple[Article, ...]:
             return await published(conn) or shipped_articles()
     finally:
         await db.dispose()
+
+
+def aids() -> tuple[tuple[Embedder, ...], Synonyms]:
+    """The embedders and synonyms that the settings switch on, as a server uses them."""
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        fail(str(error))
+    synonyms = open_synonyms(settings.data_dir)
+    for problem in synonyms.problems:
+        typer.echo(str(problem), err=True)
+    return open_embedders(settings.embedders, lambda line: typer.echo(line, err=True)), synonyms
 
 
 def _no_database(url: str) -> bool:
