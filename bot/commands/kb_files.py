@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.commands.base import PROBLEM, USAGE, fail
 from bot.embedders import open_embedders
@@ -23,6 +24,7 @@ from kb.golden import Question, read_questions
 from kb.shipped import articles as shipped_articles
 
 _MOST = 20  # problems that are printed
+_CLOSE = 0.75  # of difflib; below, an id is another one and no slip of the keyboard
 
 
 async def own_articles() -> tuple[Article, ...]:
@@ -56,7 +58,10 @@ def aids() -> tuple[tuple[Embedder, ...], Synonyms]:
 
 
 def _no_database(url: str) -> bool:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # opening it says what is wrong
+        return False
     return parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file()
 
 
@@ -129,7 +134,7 @@ def _unknown(item: Question, known: set[tuple[str, str]], file: str) -> Problem 
         return Problem(file, item.line, what, f"write one of {there}")
     if item.article is None or (item.article, item.locale) in known:
         return None
-    close = get_close_matches(item.article, ids, 1)
+    close = get_close_matches(item.article, ids, 1, _CLOSE)
     fix = (
         f"did you mean {close[0]!r}?"
         if close

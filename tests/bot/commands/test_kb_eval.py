@@ -244,6 +244,18 @@ def test_dry_run_compares_with_the_database_and_leaves_it_alone(folder: Path) ->
     assert len(json.loads(found.stdout)["few_phrasings"]) >= 3
 
 
+@pytest.mark.parametrize("url", ["garbage", "mysql://x/y", "postgresql://x@127.0.0.1:1/x"])
+def test_a_database_that_is_not_there_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("HUIFANG_DATABASE_URL", url)
+    for words in (("eval", "--questions", "q.jsonl"), ("import", "kb.jsonl", "--dry-run")):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert "HUIFANG_DATABASE_URL" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
 def test_unknown_placeholder_is_one_line(folder: Path) -> None:
     (folder / "kb.jsonl").write_text(KB.replace("A.", "{{brnd}}"), "utf-8")
     for words in (("import", "kb.jsonl", "--dry-run"), ("ask", "fee", "--kb", "kb.jsonl")):
