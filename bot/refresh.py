@@ -8,11 +8,11 @@ from datetime import datetime
 import structlog
 from sqlalchemy import func, select
 
+from bot.intents import open_detector
 from bot.knowledge import Knowledge, published
 from bot.services import DetectIntents, Services
 from bot.store.tables import article
-from dialogs.intents import IntentDetector
-from dialogs.lexicons import bundled_lexicons
+from dialogs.lexicons import LexiconError
 from dialogs.texts import TextError
 from kb.article import Article
 
@@ -49,7 +49,7 @@ class ArticleWatch:
             return False
         try:
             knowledge, detect = await asyncio.to_thread(_build, services, articles)
-        except TextError as error:
+        except (TextError, LexiconError) as error:
             self._seen = (count, newest)
             log.error("articles_not_taken_up", problem=str(error))
             return False
@@ -63,5 +63,5 @@ def _build(services: Services, articles: tuple[Article, ...]) -> tuple[Knowledge
     knowledge = Knowledge(
         articles, services.company, services.settings.data_dir / "calibration.json"
     )
-    detector = IntentDetector.from_lexicons(bundled_lexicons(), knowledge.phrasings)
+    detector = open_detector(services.settings.intents_dir, knowledge.phrasings)
     return knowledge, detector.detect

@@ -274,6 +274,9 @@ class Settings(BaseSettings):
     scripts_dir: Path | None = Field(
         None, description="folder with scripts of your own (*.yaml), beside the shipped ones"
     )
+    intents_dir: Path | None = Field(
+        None, description="folder with phrasings of complaint and the like (*.yaml) of your own"
+    )
     locale: str = Field("zh", min_length=2, description="language where none is known, such as zh")
     zone: Zone = Field("Asia/Shanghai", description="IANA time zone where none is known")
     region: str = Field(

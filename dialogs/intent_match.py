@@ -34,7 +34,7 @@ _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
-_AGREED = 0.08  # the model's probability of an intent from which a hint of it counts
+_AGREED = 0.06  # the model's probability of an intent from which a hint of it counts
 _ALARMED = 0.5  # its probability of any alarm from which every hint counts
 _MILD = 0.6  # the model's probability from which it may guess what is no alarm
 _SURE_ALONE = 0.5  # its probability from which one clause of several is enough

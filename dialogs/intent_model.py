@@ -14,7 +14,7 @@ from scipy import sparse
 
 NEUTRAL = "neutral"
 _ROUNDS = 32
-_LEAST, _MOST = 0.7, 0.8  # the threshold is within these whatever the base asks for
+_LEAST, _MOST = 0.65, 0.75  # the threshold is within these whatever the base asks for
 _ITSELF = 0.9  # a question of the base that a rule finds too is an alarm itself from here
 _SURE = 0.5  # a guess that is torn between intents is none
 _STEP, _PULL = 0.2, 0.03  # step size and pull to zero, found on lines that are not shipped
@@ -93,13 +93,16 @@ class IntentModel:
         lines = [(line, i) for i, label in enumerate(self.labels[:-1]) for line in examples[label]]
         lines += [(line, len(self.labels) - 1) for line in (*neutral, *base)]
         tokens = [_tokens(line) for line, _ in lines]
-        counts = Counter(feature for line in tokens for feature in {f for f, _ in _pieces(line)})
+        words = {word for line in tokens for word in line}
+        inside = {word: (f"w{word}", *_inside(word)) for word in words}
+        features = [set(_groups(line)).union(*(inside[word] for word in line)) for line in tokens]
+        counts = Counter(feature for line in features for feature in line)
         # What stands in one line only teaches nothing. Slot 0 is for lines of nothing known.
         known = sorted(feature for feature, count in counts.items() if count > 1)
         self._slot_of = {feature: slot for slot, feature in enumerate(known, start=1)}
         self._of_word: dict[str, tuple[int, ...]] = {}
-        self._of_word = {word: self._word(word) for line in tokens for word in line}
-        slots = [self._slots(line) for line in tokens]
+        self._of_word = {word: self._word(word) for word in inside}
+        slots = [self._known(line) for line in features]
         owner = np.array([label for _, label in lines], dtype=np.int64)
         self._idf = self._rarity(slots)
         self.threshold, kept = _LEAST, list(range(len(lines)))
@@ -135,6 +138,11 @@ class IntentModel:
         for token in tokens:
             known.update(self._word(token))
         return np.array(sorted(known) or [0], dtype=np.int32)
+
+    def _known(self, features: set[str]) -> Ints:
+        slot_of = self._slot_of
+        known = sorted(slot_of[feature] for feature in features if feature in slot_of)
+        return np.array(known or [0], dtype=np.int32)
 
     def _rarity(self, slots: list[Ints]) -> Floats:
         counts = np.bincount(np.concatenate(slots), minlength=len(self._slot_of) + 1)

@@ -110,8 +110,13 @@ _TOP = ("locale", "spaced", "groups", "common", "stop", "languages", "intents", 
 
 def parse_lexicon(text: str, source: str) -> Lexicon:
     """Read one lexicon; `source` names it in errors. Raises LexiconError."""
+    return Reader(source).lexicon(compose(text, source))
+
+
+def compose(text: str, source: str) -> Any:
+    """The YAML nodes of a text, None if it is empty. Raises LexiconError."""
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
@@ -120,7 +125,6 @@ def parse_lexicon(text: str, source: str) -> Lexicon:
         ) from None
     except Exception as error:  # ruamel raises its own kinds for odd characters
         raise LexiconError(source, 1, f"cannot be read as YAML: {error}") from None
-    return Reader(source).lexicon(root)
 
 
 @lru_cache(maxsize=1)
