@@ -34,8 +34,9 @@ _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
-_AGREED = 0.06  # the model's probability of an intent from which a hint of it counts
-_ALARMED = 0.5  # its probability of any alarm from which every hint counts
+_AGREED = 0.08  # the model's probability of an intent from which a hint of it counts
+_AGREED_SHOUTED = 0.04  # the same if it is shouted
+_ALARMED = 0.8  # its probability of any alarm from which every hint counts
 _MILD = 0.6  # the model's probability from which it may guess what is no alarm
 _SURE_ALONE = 0.5  # its probability from which one clause of several is enough
 _GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
@@ -288,7 +289,7 @@ def agreed(model: IntentModel | None, view: View, hits: Sequence[Hit]) -> list[H
 
 
 def _agrees(model: IntentModel, whole: Mapping[str, float], view: View, hit: Hit) -> bool:
-    if whole.get(hit.intent, 1.0) >= _AGREED:
+    if whole.get(hit.intent, 1.0) >= (_AGREED_SHOUTED if hit.score == _RAGE else _AGREED):
         return True
     if sum(whole.get(intent, 0.0) for intent in ALARMS) >= _ALARMED:
         return True

@@ -20,10 +20,10 @@ GOLDEN = Path(__file__).parents[1] / "kb" / "golden"
 # In percent: recall at least, alarms on neutral lines at most; two points worse than measured. Whoever
 # mends the detector may read the misses of dev, never those of test.
 HELD_LIMITS = {
-    ("en", "dev"): ({"complaint": 80, "distress": 58, "fraud": 88, "human": 94}, 8),
-    ("en", "test"): ({"complaint": 80, "distress": 70, "fraud": 78, "human": 80}, 8),
+    ("en", "dev"): ({"complaint": 80, "distress": 56, "fraud": 84, "human": 94}, 8),
+    ("en", "test"): ({"complaint": 77, "distress": 70, "fraud": 76, "human": 88}, 7),
     ("zh", "dev"): ({"complaint": 80, "distress": 66, "fraud": 86, "human": 94}, 5),
-    ("zh", "test"): ({"complaint": 60, "distress": 55, "fraud": 74, "human": 94}, 8),
+    ("zh", "test"): ({"complaint": 54, "distress": 55, "fraud": 74, "human": 92}, 8),
 }
 # Of the corpus of replies, which nobody learns from: what was found before the hints came.
 CORPUS_FLOORS = {
