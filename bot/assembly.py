@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from bot.clock import Clock, SystemClock
 from bot.company import Company
 from bot.embedders import open_embedders
+from bot.intents import open_detector
 from bot.knowledge import open_knowledge
 from bot.pipeline.bus import Bus
 from bot.pipeline.bus.local import LocalBus
@@ -29,8 +30,7 @@ from bot.store.opening import open_vault
 from bot.store.schema import migrate, require_migrated
 from bot.synonyms import open_synonyms
 from channels.base import Channel
-from dialogs.intents import Detected, IntentDetector
-from dialogs.lexicons import bundled_lexicons
+from dialogs.intents import Detected
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ async def open_services(
     `web` and `worker`: what this process will do, as its Runtime is told; a command does neither,
     and takes no work from the bus.
 
-    Raises SettingsError, DatabaseError, KeysError, ScriptError: one line that says what to do.
+    Raises SettingsError, DatabaseError, KeysError, ScriptError, LexiconError: one line that says what to do.
     """
     clock = clock or SystemClock()
     db = await Database.open(settings.database)
@@ -83,7 +83,7 @@ async def open_services(
             scripts=await open_scripts(
                 db, clock, company, folder=settings.scripts_dir, files=scripts, warn=warn
             ),
-            detect_intents=_detector(knowledge.phrasings),
+            detect_intents=_detector(settings.intents_dir, knowledge.phrasings),
             bus=bus,
             live=live,
             embedders=embedders,
@@ -128,9 +128,9 @@ async def _shared_rates(settings: Settings, worker: bool) -> AsyncIterator[Rates
         await client.aclose()
 
 
-def _detector(neutral: tuple[str, ...]) -> DetectIntents:
+def _detector(folder: Path | None, questions: tuple[str, ...]) -> DetectIntents:
     """Detects intents; the short replies that everybody writes ("4", "好的") are decided once."""
-    detect = IntentDetector.from_lexicons(bundled_lexicons(), neutral).detect
+    detect = open_detector(folder, questions).detect
     short = lru_cache(SHORT_REPLIES)(detect)
 
     def detected(text: str, locale: str) -> tuple[Detected, ...]:

@@ -34,7 +34,7 @@ class Identifies(Protocol):
 
 async def check_all(settings: Settings) -> list[Check]:
     """Every check, in the order in which the things are needed."""
-    found = [_settings(), _company(settings), _scripts(settings)]
+    found = [_settings(), _company(settings), _scripts(settings), _intents(settings)]
     found += await check_machine(settings)
     found += await _store(settings)
     if settings.bus is Bus.REDIS:
@@ -76,6 +76,18 @@ def _scripts(settings: Settings) -> Check:
         more = f" (and {len(problems) - 1} more: run huifang script check)" if problems[1:] else ""
         return Check("scripts", "cannot be used", f"{problems[0]}{more}")
     return Check("scripts", ", ".join(f"{item.script} {item.version}" for item in scripts))
+
+
+def _intents(settings: Settings) -> Check:
+    from bot.intents import lexicons_in_use
+    from dialogs.lexicons import LexiconError
+
+    try:
+        lexicons = lexicons_in_use(settings.intents_dir)
+    except LexiconError as error:
+        return Check("intents", "cannot be used", str(error))
+    own = sum(len(lexicon.own) for lexicon in lexicons)
+    return Check("intents", f"{own} phrasings of your own" if own else "the shipped phrasings")
 
 
 async def _store(settings: Settings) -> list[Check]:

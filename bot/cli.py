@@ -8,6 +8,7 @@ from bot.commands.admin import admin_app, keys_app
 from bot.commands.bench import bench_app
 from bot.commands.channel import channel_app
 from bot.commands.doctor import doctor
+from bot.commands.intents import intents_app
 from bot.commands.kb import kb_app
 from bot.commands.outbox import outbox_app
 from bot.commands.people import followup_app, people_app
@@ -42,6 +43,7 @@ app.add_typer(script_app, name="script")
 app.add_typer(people_app, name="people")
 app.add_typer(followup_app, name="followup")
 app.add_typer(kb_app, name="kb")
+app.add_typer(intents_app, name="intents")
 app.add_typer(bench_app, name="bench")
 app.add_typer(report_app, name="report")
 app.add_typer(channel_app, name="channel")

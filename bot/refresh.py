@@ -8,12 +8,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy import func, select
 
+from bot.intents import open_detector
 from bot.knowledge import Knowledge, published
 from bot.services import DetectIntents, Services
 from bot.store.tables import article
 from bot.synonyms import Stamp, Synonyms, open_synonyms, stamp
-from dialogs.intents import IntentDetector
-from dialogs.lexicons import bundled_lexicons
+from dialogs.lexicons import LexiconError
 from dialogs.texts import TextError
 from kb.article import Article
 
@@ -61,7 +61,7 @@ class ArticleWatch:
             return False
         try:
             knowledge, detect = await asyncio.to_thread(_build, services, articles, synonyms)
-        except TextError as error:
+        except (TextError, LexiconError) as error:
             self._seen = seen
             log.error("articles_not_taken_up", problem=str(error))
             return False
@@ -76,5 +76,5 @@ def _build(
 ) -> tuple[Knowledge, DetectIntents]:
     cache = services.settings.data_dir / "calibration.json"
     knowledge = Knowledge(articles, services.company, cache, services.embedders, synonyms)
-    detector = IntentDetector.from_lexicons(bundled_lexicons(), knowledge.phrasings)
+    detector = open_detector(services.settings.intents_dir, knowledge.phrasings)
     return knowledge, detector.detect

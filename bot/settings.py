@@ -279,6 +279,9 @@ class Settings(BaseSettings):
         (),
         description="folders of ONNX embedding models, by commas; empty: the shipped encoder only",
     )
+    intents_dir: Path | None = Field(
+        None, description="folder with phrasings of complaint and the like (*.yaml) of your own"
+    )
     locale: str = Field("zh", min_length=2, description="language where none is known, such as zh")
     zone: Zone = Field("Asia/Shanghai", description="IANA time zone where none is known")
     region: str = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,16 +29,22 @@ class Intent(StrEnum):
     HELP = "help"
 
 
+ALARMS = (Intent.COMPLAINT, Intent.DISTRESS, Intent.FRAUD, Intent.HUMAN)  # hand over to a person
 _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
-_ALWAYS, _WHOLE, _STATEMENT, _RAGE = 0.95, 0.95, 0.85, 0.7
+_ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
+_AGREED = 0.08  # the model's probability of an intent from which a hint of it counts
+_AGREED_SHOUTED = 0.04  # the same if it is shouted
+_ALARMED = 0.8  # its probability of any alarm from which every hint counts
+_MILD = 0.6  # the model's probability from which it may guess what is no alarm
+_SURE_ALONE = 0.5  # its probability from which one clause of several is enough
 _GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
 # A guess of these hands the conversation over, so a few words that only occur in such messages ("I
 # have", "kids") are too little; the rules see their words in any message.
 _GRAVE = (Intent.DISTRESS, Intent.FRAUD)
 _GRAVE_LEAST = {True: 4, False: 5}  # words where blanks separate them, characters elsewhere
-_NEUTRAL_MAX = 400  # neutral lines per language that the model learns from; more add training time
+_BASE_MAX = 1000  # questions of the base per language that the model learns; more add training time
 _NEUTRAL_MIN = 40  # a lexicon with fewer neutral lines gets no model: it would alarm on anything
 _WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
 _NO_RULES = RuleSet()
@@ -83,6 +89,7 @@ class Hit:
     span: tuple[int, int]
     clause: tuple[int, int]
     lexicon: Lexicon
+    hint: bool = False  # counts only if the model agrees
     named: tuple[tuple[str, str], ...] = ()  # what a rule remembered, folded
     named_spans: tuple[tuple[str, tuple[int, int]], ...] = ()
 
@@ -113,14 +120,26 @@ def _by_clause(intent: Intent, rules: IntentRules, view: View, asks: list[bool])
             continue
         score, match = _ALWAYS, view.first(rules.certain, clause)
         if match is None:
-            match = view.first(rules.always, clause)
-            if match is None and not asked:
-                score, match = _STATEMENT, view.first(rules.statement, clause)
+            score, match = _sign(rules, view, clause, asked=asked)
             if match is None or view.first(rules.unless, clause) is not None:
                 continue
         if intent is Intent.CORRECT:
             match = _fullest(match, rules, clause, chosen, asked=asked)
         yield _hit(intent, score, clause, match, view.lexicon)
+
+
+def _sign(
+    rules: IntentRules, view: View, clause: Clause, *, asked: bool
+) -> tuple[float, re.Match[str] | None]:
+    """The strongest kind of rule that matches, with its score."""
+    kinds = [(_ALWAYS, rules.always), (_STATEMENT, rules.statement)]
+    kinds += [(_HINT, rules.always_hints), (_HINT, rules.statement_hints)]
+    for score, kind in kinds:
+        if asked and kind in (rules.statement, rules.statement_hints):
+            continue
+        if match := view.first(kind, clause):
+            return score, match
+    return 0.0, None
 
 
 def _fullest(
@@ -150,7 +169,7 @@ def _by_whole(intent: Intent, rules: RuleSet, view: View) -> Iterator[Hit]:
     if match is not None:
         whole = (clauses[0].begin, clauses[-1].end)
         named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v)
-        yield Hit(intent, _WHOLE, whole, whole, view.lexicon, named)
+        yield Hit(intent, _WHOLE, whole, whole, view.lexicon, named=named)
 
 
 def _hit(
@@ -161,7 +180,7 @@ def _hit(
     span = clause.original_span(start, end) if end > start else whole
     named = tuple((k, v.strip()) for k, v in match.groupdict().items() if v and v.strip())
     spans = tuple((k, clause.original_span(*match.span(k))) for k, _ in named)
-    return Hit(intent, score, span, whole, lexicon, named, spans)
+    return Hit(intent, score, span, whole, lexicon, score == _HINT, named, spans)
 
 
 def _first_whole(rules: RuleSet, form: str, view: View) -> re.Match[str] | None:
@@ -210,7 +229,7 @@ def rage(text: str, views: Sequence[View]) -> Iterator[Hit]:
                 span = (clause.begin, clause.end)
                 if mark is not None and clause.end <= mark.start() <= clause.end + 1:
                     span = (clause.begin, mark.end())
-                yield Hit(Intent.COMPLAINT, _RAGE, span, span, view.lexicon)
+                yield Hit(Intent.COMPLAINT, _RAGE, span, span, view.lexicon, hint=True)
                 return
 
 
@@ -220,21 +239,31 @@ def _in_capitals(text: str) -> bool:
     return len(letters) >= 12 and capitals >= 0.8 * len(letters)
 
 
-def train(lexicon: Lexicon, neutral: Sequence[str]) -> IntentModel | None:
-    """The model of one language; None if its lexicon gives too little to learn from."""
-    examples = {
-        name: [intent_text.fold(line).text for line in rules.examples]
-        for name, rules in lexicon.intents.items()
-        if rules.examples
-    }
-    mine = [line for line in neutral if intent_text.has_han(line) != lexicon.spaced]
-    # Evenly over the whole base, so that every article is heard.
-    step = max(len(mine) / _NEUTRAL_MAX, 1.0)
-    taken = [mine[int(i * step)] for i in range(min(len(mine), _NEUTRAL_MAX))]
-    plain = [[intent_text.fold(line).text for line in group] for group in (lexicon.neutral, taken)]
-    if not examples or len(lexicon.neutral) < _NEUTRAL_MIN:
+def train(
+    lexicon: Lexicon, base: Sequence[str], shows_alarm: Callable[[str], bool]
+) -> IntentModel | None:
+    """The model of one language; None if its lexicon gives too little to learn from.
+
+    `base` are questions of the knowledge base in this language, `shows_alarm` says whether a rule
+    finds an alarm in a line.
+    """
+    if len(lexicon.neutral) < _NEUTRAL_MIN:
         return None
-    return IntentModel(examples, plain)
+    examples = {
+        name: _folded((*rules.examples, *rules.lines))
+        for name, rules in lexicon.intents.items()
+        if rules.examples or rules.lines
+    }
+    # Evenly over the whole base, so that every article is heard.
+    step = max(len(base) / _BASE_MAX, 1.0)
+    taken = [base[int(i * step)] for i in range(min(len(base), _BASE_MAX))]
+    neutral = _folded((*lexicon.neutral, *lexicon.lines))
+    signs = [shows_alarm(line) for line in taken]
+    return IntentModel(examples, neutral, _folded(taken), signs) if examples else None
+
+
+def _folded(lines: Sequence[str]) -> list[str]:
+    return [intent_text.fold(line).text for line in lines]
 
 
 def _length(view: View) -> int:
@@ -242,12 +271,45 @@ def _length(view: View) -> int:
     return sum(len(c.form.split() if view.lexicon.spaced else c.form) for c in view.clauses)
 
 
+def _as_learned(clauses: Sequence[Clause]) -> str:
+    """Clauses in the shape of the lines that the model learned, typing errors mended."""
+    return " ".join(clause.form + ("?" if clause.asked else "") for clause in clauses)
+
+
+def agreed(model: IntentModel | None, view: View, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits of a view without the hints that the model does not agree with.
+
+    Beside a firm sign that hands over or ends the talk, hints count: they add no alarm.
+    """
+    firm = any(not hit.hint and hit.intent in (*ALARMS, Intent.STOP) for hit in hits)
+    if model is None or firm or not any(hit.hint for hit in hits):
+        return list(hits)
+    whole = model.chances(_as_learned(view.clauses))
+    return [hit for hit in hits if not hit.hint or _agrees(model, whole, view, hit)]
+
+
+def _agrees(model: IntentModel, whole: Mapping[str, float], view: View, hit: Hit) -> bool:
+    if whole.get(hit.intent, 1.0) >= (_AGREED_SHOUTED if hit.score == _RAGE else _AGREED):
+        return True
+    if sum(whole.get(intent, 0.0) for intent in ALARMS) >= _ALARMED:
+        return True
+    if hit.intent is not Intent.HUMAN:
+        return False
+    # "A person, please. And what does a card cost?" The wish is one clause, the rest a question.
+    own = [c for c in view.clauses if (c.begin, c.end) == hit.clause]
+    return model.chances(_as_learned(own)).get(hit.intent, 1.0) >= _SURE_ALONE
+
+
 def by_model(model: IntentModel | None, view: View) -> Iterator[Hit]:
     """What the model makes of a message in which no rule saw anything."""
-    guess = model.guess("".join(clause.form + " " for clause in view.clauses)) if model else None
-    if guess is None:
+    if not any(letter.isalpha() for clause in view.clauses for letter in clause.form):
+        return  # a number or a smiley answers; it wants nothing else
+    guess = model.guess(_as_learned(view.clauses)) if model else None
+    if model is None or guess is None:
         return
     intent = Intent(guess.label)
+    if guess.any_intent < (model.threshold if intent in ALARMS else _MILD):
+        return
     if intent in _GRAVE and _length(view) < _GRAVE_LEAST[view.lexicon.spaced]:
         return
     unless = view.lexicon.intents[guess.label].unless

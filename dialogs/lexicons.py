@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -17,6 +18,9 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode
 from dialogs.intent_grammar import Grammar, GrammarError, Rule, RuleIndex, RuleSet, heads_of
 
 SECTIONS = ("certain", "always", "statement", "whole", "unless")
+HINTED = {"always": "always_hints", "statement": "statement_hints"}
+RULE_SETS = (*SECTIONS, *HINTED.values())
+NONE = "none"  # of a line: it wants nothing of all this
 
 
 class LexiconError(ValueError):
@@ -34,7 +38,9 @@ class IntentRules:
     """The rules of one intent in one language.
 
     `always` counts in any clause, `statement` only in one that asks nothing, `whole` only if it is
-    all that was said. An `unless` match cancels the clause, except what `certain` found.
+    all that was said. An `unless` match cancels the clause, except what `certain` found. The hints
+    are rules that plain talk matches too, written after `? `: they count if the model agrees.
+    `lines` are further examples, which only the model reads.
     """
 
     certain: RuleSet = _NONE
@@ -42,12 +48,16 @@ class IntentRules:
     statement: RuleSet = _NONE
     whole: RuleSet = _NONE
     unless: RuleSet = _NONE
+    always_hints: RuleSet = _NONE
+    statement_hints: RuleSet = _NONE
     examples: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
     @cached_property
     def signs(self) -> tuple[RuleSet, ...]:
         """What shows the intent in one clause, as far as anything is written there."""
-        return tuple(rules for rules in (self.certain, self.always, self.statement) if rules)
+        names = ("certain", "always", "statement", *HINTED.values())
+        return tuple(rules for name in names if (rules := getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -61,13 +71,16 @@ class Lexicon:
     stop: Mapping[str, frozenset[str]] = field(default_factory=dict)
     languages: Mapping[str, str] = field(default_factory=dict)  # name as typed → BCP 47
     neutral: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()  # further neutral ones, which only the model reads
+    own: Mapping[str, str] = field(default_factory=dict)  # whole message as a key → intent or NONE
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of words, for patterns
     words: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()  # look-alikes that are never mended
 
     @cached_property
     def in_clause(self) -> RuleIndex:
         """Of all the rules that look at one clause."""
-        sections = (name for name in SECTIONS if name != "whole")
+        sections = (name for name in RULE_SETS if name != "whole")
         own = [getattr(rules, name) for name in sections for rules in self.intents.values()]
         return RuleIndex(dict.fromkeys((*own, *self.common.values())), self._usual)
 
@@ -97,8 +110,13 @@ _TOP = ("locale", "spaced", "groups", "common", "stop", "languages", "intents", 
 
 def parse_lexicon(text: str, source: str) -> Lexicon:
     """Read one lexicon; `source` names it in errors. Raises LexiconError."""
+    return Reader(source).lexicon(compose(text, source))
+
+
+def compose(text: str, source: str) -> Any:
+    """The YAML nodes of a text, None if it is empty. Raises LexiconError."""
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
@@ -107,7 +125,6 @@ def parse_lexicon(text: str, source: str) -> Lexicon:
         ) from None
     except Exception as error:  # ruamel raises its own kinds for odd characters
         raise LexiconError(source, 1, f"cannot be read as YAML: {error}") from None
-    return _Reader(source).lexicon(root)
 
 
 @lru_cache(maxsize=1)
@@ -115,11 +132,45 @@ def bundled_lexicons() -> tuple[Lexicon, ...]:
     """The lexicons that come with the product, by file name."""
     folder = files("dialogs") / "lexicon"
     found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return tuple(parse_lexicon(f.read_text("utf-8"), f"lexicon/{f.name}") for f in found)
+    lexicons = [parse_lexicon(f.read_text("utf-8"), f"lexicon/{f.name}") for f in found]
+    return tuple(_with_lines(lexicon, folder / "lines") for lexicon in lexicons)
+
+
+def _with_lines(lexicon: Lexicon, folder: Traversable) -> Lexicon:
+    """The lexicon with what the model learns besides its examples."""
+    file = folder / f"{lexicon.locale}.txt"
+    if not file.is_file():
+        return lexicon
+    lines = parse_lines(file.read_text("utf-8"), f"lexicon/lines/{file.name}")
+    intents = {
+        name: replace(rules, lines=lines.get(name, ())) for name, rules in lexicon.intents.items()
+    }
+    return replace(lexicon, intents=intents, lines=lines.get(NONE, ()))
+
+
+def parse_lines(text: str, source: str) -> dict[str, tuple[str, ...]]:
+    """Lines by intent or NONE, each under a head like `[complaint]`. Raises LexiconError."""
+    found: dict[str, list[str]] = {}
+    mine: list[str] | None = None
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if line.startswith("["):
+            name = line.strip("[]")
+            if name not in (*INTENTS, NONE):
+                known = ", ".join((*INTENTS, NONE))
+                raise LexiconError(source, number, f"{line} is no intent; use one of {known}")
+            mine = found.setdefault(name, [])
+        elif line and not line.startswith("#"):
+            if mine is None:
+                what = "a line stands before the first head; write `[complaint]` or another above"
+                raise LexiconError(source, number, what)
+            mine.append(line)
+    return {name: tuple(lines) for name, lines in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Reader:
+    """Reads the nodes of one YAML file; `source` names it in errors."""
+
     source: str
 
     def fail(self, node: Any, what: str) -> LexiconError:
@@ -163,12 +214,21 @@ class _Reader:
             found.extend(phrase.strip() for phrase in line.split("|") if phrase.strip())
         return tuple(found)
 
-    def rules(self, node: Any, grammar: Grammar, where: str) -> RuleSet:
+    def rules(
+        self, node: Any, grammar: Grammar, where: str, *, hints: bool | None = None
+    ) -> RuleSet:
+        """The rules of a section; where it may have hints, only these or only the others."""
         found: list[Rule] = []
         frame = "^ {} $" if where.endswith(".whole") else "{}"
         for number, line in self.lines(node, where):
+            hint = line.startswith("? ")
+            if hint and hints is None:
+                what = f"{where} has no hints; take the `? ` away, or move it to always"
+                raise LexiconError(self.source, number, what)
+            if hints is not None and hint is not hints:
+                continue
             try:
-                found.append(grammar.rule(frame.replace("{}", line)))
+                found.append(grammar.rule(frame.replace("{}", line.removeprefix("? "))))
             except GrammarError as error:
                 raise LexiconError(self.source, number, str(error)) from None
         return RuleSet(found)
@@ -193,7 +253,7 @@ class _Reader:
         grammar = Grammar({**groups, "lang": tuple(languages)}, spaced)
         common = self._section(top, "common", COMMON)
         intents = self.mapping(top["intents"], INTENTS, "intents")
-        rules = {name: self._intent(name, node, grammar) for name, node in intents.items()}
+        rules = {name: self.intent(name, node, grammar) for name, node in intents.items()}
         return Lexicon(
             locale=self.text(top["locale"], "locale"),
             spaced=spaced,
@@ -205,7 +265,8 @@ class _Reader:
             },
             languages=languages,
             neutral=tuple(line for _, line in self.lines(top.get("neutral"), "neutral")),
-            words=_vocabulary(groups, rules) if spaced else frozenset(),
+            groups={**groups, "lang": tuple(languages)},
+            words=vocabulary(groups, rules) if spaced else frozenset(),
             known=frozenset(" ".join(self.phrases(top.get("known"), "known")).split()),
         )
 
@@ -227,20 +288,26 @@ class _Reader:
             for name in self.phrases(node, f"language {locale}")
         }
 
-    def _intent(self, name: str, node: Any, grammar: Grammar) -> IntentRules:
+    def intent(self, name: str, node: Any, grammar: Grammar) -> IntentRules:
         parts = self.mapping(node, (*SECTIONS, "examples"), f"intent {name}")
-        compiled = {
-            part: self.rules(parts.get(part), grammar, f"{name}.{part}") for part in SECTIONS
-        }
+        compiled: dict[str, Any] = {}
+        for part in SECTIONS:
+            where, mine = f"{name}.{part}", parts.get(part)
+            if part in HINTED:
+                compiled[HINTED[part]] = self.rules(mine, grammar, where, hints=True)
+            compiled[part] = self.rules(
+                mine, grammar, where, hints=False if part in HINTED else None
+            )
         examples = tuple(line for _, line in self.lines(parts.get("examples"), f"{name}.examples"))
         return IntentRules(**compiled, examples=examples)
 
 
-def _vocabulary(
+def vocabulary(
     groups: Mapping[str, tuple[str, ...]], rules: Mapping[str, IntentRules]
 ) -> frozenset[str]:
+    """The plain words of groups and rules: what typing errors are mended to."""
     texts = [phrase for phrases in groups.values() for phrase in phrases]
     for intent in rules.values():
-        texts += [rule.source for part in SECTIONS for rule in getattr(intent, part).rules]
+        texts += [rule.source for part in RULE_SETS for rule in getattr(intent, part).rules]
     words = re.findall(r"(?<![{a-z])[a-z]+(?![}a-z:*])", " ".join(texts))
     return frozenset(words)

@@ -35,6 +35,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     from bot.settings import SettingsError
     from bot.store.database import DatabaseError
     from bot.store.keys import KeysError
+    from dialogs.lexicons import LexiconError
     from dialogs.source import ScriptError
     from dialogs.texts import TextError
 
@@ -49,6 +50,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         DatabaseError,
         KeysError,
         ScriptError,
+        LexiconError,
         TextError,
         FollowupError,
         HealthError,

@@ -65,12 +65,16 @@ def _reader(kind: ReadKind, options: ReadOptions, context: ReadContext) -> Under
 
 def _intents(locale: str) -> Understand:
     """The detector as the pipeline has it, which knows the plain questions of the shipped articles."""
-    from dialogs.intents import IntentDetector
-    from dialogs.lexicons import bundled_lexicons
+    from bot.intents import open_detector
+    from bot.settings import Settings, SettingsError
+    from dialogs.lexicons import LexiconError
     from kb.shipped import articles
 
     neutral = tuple(phrasing for article in articles() for phrasing in article.phrasings)
-    detector = IntentDetector.from_lexicons(bundled_lexicons(), neutral)
+    try:
+        detector = open_detector(Settings.load().intents_dir, neutral)
+    except (LexiconError, SettingsError) as error:
+        fail(str(error))
 
     def understand(text: str) -> Reading[Any]:
         found = detector.detect(text, locale)

@@ -8,8 +8,9 @@ import pytest
 
 from kb import shipped
 from kb.article import Article
-from kb.calibrate import FEATURES, Calibration, fit
+from kb.calibrate import Calibration, fit
 from kb.index import Role, Row
+from kb.samples import FEATURES
 from kb.search import KnowledgeBase
 from kb.tokens import encode
 

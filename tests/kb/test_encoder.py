@@ -65,7 +65,7 @@ def test_another_seed_gives_another_name(small: Encoder) -> None:
 
 def test_it_survives_its_file(small: Encoder) -> None:
     again = Encoder.from_bytes(small.to_bytes())
-    assert (again.name, again.languages) == (small.name, {"en", "zh"})
+    assert (again.name, again.languages) == (small.name, frozenset({"en", "zh"}))
     assert (again.encode(["my phone"]) == small.encode(["my phone"])).all()
 
 
