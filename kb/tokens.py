@@ -22,7 +22,7 @@ from kb.shipped import data_lines
 
 _RUN = re.compile(f"(?P<han>[{HAN}]+)|[^\\W_{HAN}]+")
 _FIELD_BITS = 28
-_LETTER_GRAMS = (2, 3, 4, 5)
+_LETTER_GRAMS = (3, 4)
 _LONGEST_WORD = 24  # a pasted key or address must not cost hundreds of grams
 _MOST_SKIPS = 14  # content words of a question that are paired with each other
 
@@ -35,7 +35,7 @@ class Field(IntEnum):
     WORD = 0  # stem of a Latin or digit run
     WORD_PAIR = 1  # neighbouring stems
     SKIP_PAIR = 2  # two content stems anywhere in the text, in alphabetical order
-    LETTER_GRAM = 3  # 2–5 letters inside a word, its edges marked
+    LETTER_GRAM = 3  # 3 and 4 letters inside a word, its edges marked
     HAN = 4  # one character
     HAN_PAIR = 5
     HAN_TRIPLE = 6
