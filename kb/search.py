@@ -11,9 +11,10 @@ from kb import asked_base, calibrate, shipped
 from kb.answer import Decision, DecisionKind, decide
 from kb.article import Article
 from kb.calibrate import Calibration
+from kb.concepts import Thesaurus
 from kb.encoder import Embedder, shipped_encoder
 from kb.index import Index, Row
-from kb.reading import Reader
+from kb.reading import Reader, Readers
 from kb.rows import Texts, rows_of
 
 
@@ -32,10 +33,10 @@ class _Shelf:
 class KnowledgeBase:
     """Articles of several locales. A change makes a new base; the old one stays valid for its readers."""
 
-    def __init__(self, shelves: Mapping[str, _Shelf], embedders: tuple[Embedder, ...]) -> None:
+    def __init__(self, shelves: Mapping[str, _Shelf], readers: Readers) -> None:
         """Use `build`."""
         self._shelves = MappingProxyType(dict(shelves))
-        self._embedders = embedders
+        self._readers = readers
 
     @classmethod
     def build(
@@ -43,15 +44,17 @@ class KnowledgeBase:
         articles: Iterable[Article],
         calibrations: Mapping[str, Calibration] | None = None,
         embedders: Sequence[Embedder] | None = None,
+        synonyms: Mapping[str, Thesaurus] = MappingProxyType({}),
     ) -> KnowledgeBase:
         """A base of published articles. Later articles replace earlier ones of the same id and locale.
 
         `calibrations` by locale are used as they are; a locale without one is fitted now, which asks
         the base its own hidden questions (below half a second for a hundred articles, some ten
         seconds for ten thousand phrasings). `embedders` say what texts mean; None: the shipped encoder,
-        (): words alone.
+        (): words alone. `synonyms` by locale or language take the place of the shipped thesaurus.
         """
         chosen = (shipped_encoder(),) if embedders is None else tuple(embedders)
+        readers = Readers(chosen, synonyms)
         given = calibrations or {}
         by_locale: dict[str, dict[str, Article]] = {}
         for article in articles:
@@ -59,11 +62,11 @@ class KnowledgeBase:
         return cls(
             {
                 locale: _shelf(
-                    Reader(locale, chosen), locale, tuple(found.values()), {}, given.get(locale)
+                    readers.of(locale), locale, tuple(found.values()), {}, given.get(locale)
                 )
                 for locale, found in sorted(by_locale.items())
             },
-            chosen,
+            readers,
         )
 
     @property
@@ -117,11 +120,11 @@ class KnowledgeBase:
             texts = old.texts if old else {}
             if kept:
                 calibration = old.calibration if old else None
-                reader = old.reader if old else Reader(locale, self._embedders)
+                reader = old.reader if old else self._readers.of(locale)
                 shelves[locale] = _shelf(reader, locale, tuple(kept.values()), texts, calibration)
             else:
                 shelves.pop(locale, None)
-        return KnowledgeBase(dict(sorted(shelves.items())), self._embedders)
+        return KnowledgeBase(dict(sorted(shelves.items())), self._readers)
 
     def recalibrated(self) -> KnowledgeBase:
         """The same articles with thresholds fitted to them anew; meant for the background."""
@@ -130,7 +133,7 @@ class KnowledgeBase:
                 locale: _shelf(shelf.reader, locale, shelf.articles, shelf.texts, None)
                 for locale, shelf in self._shelves.items()
             },
-            self._embedders,
+            self._readers,
         )
 
 

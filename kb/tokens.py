@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.concepts import stem, thesaurus
+from kb.concepts import Thesaurus, stem, thesaurus
 from kb.normalize import HAN, normalize
 from kb.shipped import data_lines
 
@@ -55,9 +55,12 @@ class Encoded(NamedTuple):
     meaning: NDArray[np.float32] | None = None
 
 
-def encode(text: str) -> Encoded:
-    """The features of a question or phrasing; empty for a text without letters and digits."""
-    numbers = np.array(_numbers(normalize(text)), np.uint32)
+def encode(text: str, words: Thesaurus | None = None) -> Encoded:
+    """The features of a question or phrasing; empty for a text without letters and digits.
+
+    `words`: a thesaurus in place of the shipped one.
+    """
+    numbers = np.array(_numbers(normalize(text), words or thesaurus()), np.uint32)
     ids, counts = np.unique(numbers, return_counts=True)
     return Encoded(ids, counts.astype(np.float32))
 
@@ -81,18 +84,18 @@ def _number(field: Field, text: str) -> int:
     return field << _FIELD_BITS | crc32(text.encode("utf-8", "replace")) >> (32 - _FIELD_BITS)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str, known: Thesaurus) -> list[int]:
     numbers: list[int] = []
     words: list[str] = []
     ideas: set[str] = set()
     for run in _RUN.finditer(text):
         if run["han"]:
             numbers += _han_numbers(run[0])
-            ideas |= thesaurus().in_han(run[0])
+            ideas |= known.in_han(run[0])
         else:
             words.append(run[0][:_LONGEST_WORD])
     stems = [stem(word) for word in words]
-    ideas |= thesaurus().in_words(stems)
+    ideas |= known.in_words(stems)
     return numbers + _word_numbers(words, stems) + _idea_numbers(sorted(ideas))
 
 
