@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from bot.clock import Clock, SystemClock
 from bot.company import Company
+from bot.embedders import open_embedders
 from bot.knowledge import open_knowledge
 from bot.pipeline.bus import Bus
 from bot.pipeline.bus.local import LocalBus
@@ -25,6 +27,7 @@ from bot.settings import Settings, SettingsError, TelegramMode
 from bot.store.database import Database
 from bot.store.opening import open_vault
 from bot.store.schema import migrate, require_migrated
+from bot.synonyms import open_synonyms
 from channels.base import Channel
 from dialogs.intents import Detected, IntentDetector
 from dialogs.lexicons import bundled_lexicons
@@ -64,9 +67,10 @@ async def open_services(
         if opened.warning:
             warn(opened.warning)
         company = Company.load(settings.company_file)
-        knowledge = await open_knowledge(
-            db, company, clock.now(), settings.data_dir / "calibration.json"
-        )
+        embedders = await asyncio.to_thread(open_embedders, settings.embedders, warn)
+        synonyms = await asyncio.to_thread(open_synonyms, settings.data_dir)
+        cache = settings.data_dir / "calibration.json"
+        knowledge = await open_knowledge(db, company, clock.now(), cache, embedders, synonyms)
         live = LiveHub()
         bus = open_bus(settings, live, web=web, worker=worker)
         services = Services(
@@ -82,6 +86,7 @@ async def open_services(
             detect_intents=_detector(knowledge.phrasings),
             bus=bus,
             live=live,
+            embedders=embedders,
         )
         services.channels.update(make_channels(settings))
         async with bus, _shared_rates(settings, worker) as services.rates:

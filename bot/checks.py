@@ -11,6 +11,7 @@ import aiohttp
 from bot.assembly import make_channels
 from bot.check import Check
 from bot.company import Company, CompanyError
+from bot.knowledge_checks import check_knowledge
 from bot.machine_checks import check_machine, check_server
 from bot.settings import Bus, Settings, config_file, unknown_variables
 from bot.store.database import Database, DatabaseError
@@ -38,6 +39,7 @@ async def check_all(settings: Settings) -> list[Check]:
     found += await _store(settings)
     if settings.bus is Bus.REDIS:
         found.append(await _redis(settings))
+    found += await check_knowledge(settings)
     return found + await check_channels(settings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -11,21 +11,29 @@ from hashlib import sha256
 from pathlib import Path
 
 import orjson
+import structlog
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.company import Company
+from bot.embedders import language_problem
 from bot.store.database import Database
 from bot.store.tables import article as article_table
+from bot.synonyms import NO_SYNONYMS, Synonyms
+from bot.vectors import KeptVectors
 from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.texts import TextError, render_text
 from kb.answer import Candidate, Decision
 from kb.article import Article, Link
 from kb.calibrate import Calibration
+from kb.encoder import Embedder, shipped_encoder
+from kb.onnx_embedder import EmbedderError
 from kb.plain import to_plain
 from kb.questions import ask_parts
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
+
+log = structlog.get_logger()
 
 CACHED_QUESTIONS = 20_000
 SHIPPED_CALIBRATION = Path(__file__).with_name("calibration.json")  # python -m bot.knowledge
@@ -41,9 +49,16 @@ class Knowledge:
     """Answers from one set of published articles; `replace` swaps in another at once."""
 
     def __init__(
-        self, articles: Iterable[Article], company: Company, cache: Path | None = None
+        self,
+        articles: Iterable[Article],
+        company: Company,
+        cache: Path | None = None,
+        embedders: Sequence[Embedder] = (),
+        synonyms: Synonyms = NO_SYNONYMS,
     ) -> None:
+        """`embedders`: beside the shipped one. `cache`: see `build_base`."""
         self._company, self._cache = company, cache
+        self._embedders, self.synonyms = tuple(embedders), synonyms
         self._find = lru_cache(CACHED_QUESTIONS)(self._decide)
         self.replace(tuple(articles))
 
@@ -53,7 +68,7 @@ class Knowledge:
         Fitting the calibration costs a second and more; it is read from `cache` where the same
         articles were fitted before.
         """
-        base = build_base(articles, self._cache)
+        base = build_base(articles, self._cache, self._embedders, self.synonyms)
         ready = {item.key: self._prepare(item) for item in articles}
         self.base, self.articles, self._ready = base, articles, ready
         self.ask: Callable[[str, str], Decision] = base.ask
@@ -125,26 +140,62 @@ class Knowledge:
         return FaqArticle(item.id, item.version, item.title, text, video=video)
 
 
-def build_base(articles: tuple[Article, ...], cache: Path | None = None) -> KnowledgeBase:
+def build_base(
+    articles: tuple[Article, ...],
+    cache: Path | None = None,
+    embedders: Sequence[Embedder] = (),
+    synonyms: Synonyms = NO_SYNONYMS,
+) -> KnowledgeBase:
     """A base whose calibration is fitted once for each set of articles: the shipped one comes with
-    the product, others are kept in `cache`."""
-    mark = fingerprint(articles)
+    the product, others are kept in `cache`, and the articles' vectors in a folder beside it. An
+    embedder that fails is left out, with a line in the log."""
+    folder = cache.with_name("vectors") if cache is not None else None
+    locales = {article.locale for article in articles}
+    kept = []
+    for embedder in embedders:
+        if problem := language_problem(embedder, locales):
+            log.warning("embedder_left_out", problem=problem)
+        else:
+            kept.append(KeptVectors(embedder, folder))
+    try:
+        base = _calibrated(articles, cache, (shipped_encoder(), *kept), synonyms)
+    except EmbedderError as error:
+        log.warning("embedder_left_out", problem=str(error))
+        broken = {one.name for one in kept if one.broken}
+        well = [embedder for embedder in embedders if embedder.name not in broken]
+        return build_base(articles, cache, well, synonyms)
+    for vectors in kept:
+        vectors.seal()
+    return base
+
+
+def _calibrated(
+    articles: tuple[Article, ...],
+    cache: Path | None,
+    embedders: Sequence[Embedder],
+    synonyms: Synonyms,
+) -> KnowledgeBase:
+    mark = fingerprint(articles, embedders, synonyms)
+    known = None
     for path in (SHIPPED_CALIBRATION, cache):
-        known = _read_calibrations(path, mark) if path is not None else None
-        if known is not None:
-            return KnowledgeBase.build(articles, known)
-    base = KnowledgeBase.build(articles)
-    if cache is not None:
+        if known is None and path is not None:
+            known = _read_calibrations(path, mark)
+    base = KnowledgeBase.build(articles, known, embedders, synonyms.tables)
+    if cache is not None and known is None:
         write_calibrations(cache, mark, base)
     return base
 
 
-def fingerprint(articles: Iterable[Article]) -> str:
+def fingerprint(
+    articles: Iterable[Article], embedders: Iterable[Embedder], synonyms: Synonyms = NO_SYNONYMS
+) -> str:
     """A mark of everything that retrieval looks at."""
     found = sha256()
     for item in sorted(articles, key=lambda one: one.key):
         for text in (*item.key, item.title, *item.phrasings, item.body):
             found.update(text.encode() + b"\0")
+    for text in (*(embedder.name for embedder in embedders), synonyms.mark):
+        found.update(text.encode() + b"\0")
     return found.hexdigest()
 
 
@@ -168,7 +219,12 @@ def _read_calibrations(path: Path, mark: str) -> dict[str, Calibration] | None:
 
 
 async def open_knowledge(
-    db: Database, company: Company, now: datetime, cache: Path | None = None
+    db: Database,
+    company: Company,
+    now: datetime,
+    cache: Path | None = None,
+    embedders: Sequence[Embedder] = (),
+    synonyms: Synonyms = NO_SYNONYMS,
 ) -> Knowledge:
     """The published articles of the database; an empty one is filled with the shipped articles."""
     async with db.write() as conn:
@@ -176,7 +232,7 @@ async def open_knowledge(
             await publish(conn, shipped_articles(), now)
     async with db.read() as conn:
         articles = await published(conn)
-    return await asyncio.to_thread(Knowledge, articles, company, cache)
+    return await asyncio.to_thread(Knowledge, articles, company, cache, embedders, synonyms)
 
 
 async def published(conn: AsyncConnection) -> tuple[Article, ...]:
@@ -262,4 +318,6 @@ def _article(row: RowMapping) -> Article:
 
 if __name__ == "__main__":  # writes the calibration of the shipped articles anew
     shipped = shipped_articles()
-    write_calibrations(SHIPPED_CALIBRATION, fingerprint(shipped), KnowledgeBase.build(shipped))
+    write_calibrations(
+        SHIPPED_CALIBRATION, fingerprint(shipped, [shipped_encoder()]), KnowledgeBase.build(shipped)
+    )

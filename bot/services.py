@@ -22,6 +22,7 @@ from bot.store.vault import Vault
 from channels.base import Channel
 from dialogs.context import Duty
 from dialogs.intents import Detected
+from kb.encoder import Embedder
 
 DetectIntents = Callable[[str, str], tuple[Detected, ...]]
 
@@ -44,6 +45,7 @@ class Services:
     channels: dict[str, Channel] = field(default_factory=dict)
     _duty: tuple[int, DutyHours, Duty] | None = field(default=None, init=False, repr=False)
     rates: Rates | None = None
+    embedders: tuple[Embedder, ...] = ()  # those that the operator switched on
 
     @property
     def limits(self) -> Limits:

@@ -81,6 +81,7 @@ def _comma_list(value: Any) -> Any:
     return value
 
 
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_comma_list)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_comma_list)
@@ -273,6 +274,10 @@ class Settings(BaseSettings):
     )
     scripts_dir: Path | None = Field(
         None, description="folder with scripts of your own (*.yaml), beside the shipped ones"
+    )
+    embedders: Folders = Field(
+        (),
+        description="folders of ONNX embedding models, by commas; empty: the shipped encoder only",
     )
     locale: str = Field("zh", min_length=2, description="language where none is known, such as zh")
     zone: Zone = Field("Asia/Shanghai", description="IANA time zone where none is known")

@@ -35,7 +35,8 @@ BLOCK = re.compile(r"^[\w.-]+==.*(?:\n    --hash=\S+(?: \\)?)*", re.MULTILINE)
 
 
 def main(arguments: list[str]) -> None:
-    """Compile both files; the second holds only what development adds."""
+    """Compile both files; the second holds only what development and the optional parts add, since
+    the tests drive those too."""
     take_hashes_from_the_index()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as name:
@@ -51,7 +52,9 @@ def main(arguments: list[str]) -> None:
         pins = folder / "runtime.txt"
         pins.write_text("".join(block.split()[0] + "\n" for block in runtime), encoding="utf-8")
         everything = compiled(
-            folder, [RUNTIME, DEV], ["--extra=dev", f"--constraint={pins}", *sources]
+            folder,
+            [RUNTIME, DEV],
+            ["--extra=dev", "--extra=embeddings", f"--constraint={pins}", *sources],
         )
     added = [block for block in everything if block not in set(runtime)]
     RUNTIME.write_text("\n".join([HEADER, *runtime, ""]), encoding="utf-8")

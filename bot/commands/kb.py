@@ -13,7 +13,7 @@ import typer
 
 from bot.commands.base import USAGE, fail, run, services
 from bot.commands.kb_eval import evaluate, plain
-from bot.commands.kb_files import articles_of, own_articles, write
+from bot.commands.kb_files import aids, articles_of, own_articles, write
 from bot.commands.kb_training import train_encoder
 from bot.company import Company
 from bot.knowledge import Knowledge, publish, published
@@ -116,7 +116,8 @@ def _differs(old: Article | None, new: Article) -> bool:
 
 
 async def _knowledge(kb: Path | None) -> Knowledge:
-    return Knowledge(articles_of(kb) if kb else await own_articles(), _company())
+    articles = articles_of(kb) if kb else await own_articles()
+    return Knowledge(articles, _company(), None, *aids())
 
 
 def _company() -> Company:

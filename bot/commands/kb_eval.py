@@ -12,6 +12,7 @@ from rich.console import Console
 from bot.bench.progress import waiting
 from bot.commands.base import USAGE, fail, run
 from bot.commands.kb_files import (
+    aids,
     articles_of,
     own_articles,
     questions_of,
@@ -137,12 +138,12 @@ def _input(
         return _built(articles), asked
     articles = shipped_articles() if shipped else run(own_articles())
     asked = questions_of(questions, articles)
-    return build_base(articles), asked
+    return build_base(articles, None, *aids()), asked
 
 
 def _built(articles: tuple[Article, ...]) -> KnowledgeBase:
     with waiting("Building the base and fitting its calibration …"):
-        return KnowledgeBase.build(articles)
+        return build_base(articles, None, *aids())
 
 
 def _labelled(file: Path, each: int) -> Split:

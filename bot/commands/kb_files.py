@@ -11,8 +11,11 @@ import typer
 from sqlalchemy import make_url
 
 from bot.commands.base import PROBLEM, USAGE, fail
+from bot.embedders import open_embedders
 from bot.knowledge import published
+from bot.synonyms import Synonyms, open_synonyms
 from kb.article import Article
+from kb.encoder import Embedder
 from kb.formats import Problem, Reading, read_csv, read_jsonl
 from kb.frontmatter import read_markdown, read_zip
 from kb.golden import Question, read_questions
@@ -131,3 +134,20 @@ def _parse(file: Path) -> Reading:
     if file.suffix not in readers:
         fail(f"{file}: use a file that ends in .jsonl, .csv, .zip or .md", USAGE)
     return readers[file.suffix](text_of(file), str(file))
+
+
+def aids() -> tuple[tuple[Embedder, ...], Synonyms]:
+    """The embedders and synonyms that the settings switch on, as a server uses them."""
+    from bot.settings import Settings, SettingsError
+
+    def warn(line: str) -> None:
+        typer.echo(line, err=True)
+
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        fail(str(error))
+    synonyms = open_synonyms(settings.data_dir)
+    for problem in synonyms.problems:
+        warn(str(problem))
+    return open_embedders(settings.embedders, warn), synonyms

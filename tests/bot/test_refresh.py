@@ -1,4 +1,4 @@
-"""A running process takes up articles that another one published."""
+"""A running process takes up articles that another one published, and synonyms from its data folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from bot.assembly import open_services
 from bot.clock import GivenClock
 from bot.knowledge import publish
+from bot.knowledge_checks import check_knowledge
 from bot.refresh import ArticleWatch
 from bot.services import Services
 from bot.settings import Settings
@@ -108,3 +110,87 @@ async def test_article_that_cannot_be_shown_leaves_the_old_ones_in_force(
     assert services.knowledge is old
     await publish_elsewhere(services, CRAYONS, NOW + timedelta(seconds=1))
     assert await watch.refresh()
+
+
+def offered(services: Services, question: str) -> list[str]:
+    return [item.id for item in services.knowledge.find(question, "en").articles]
+
+
+SYNONYMS = "crayons: 七彩棒, wax sticks\n"
+
+
+async def test_table_of_synonyms_is_taken_up_while_the_process_runs(
+    services: Services, tmp_path: Path
+) -> None:
+    await publish_elsewhere(services, CRAYONS, NOW)
+    watch = ArticleWatch(services)
+    assert await watch.refresh()
+    assert "crayons" not in offered(services, "wax sticks")
+    path = tmp_path / "synonyms.en.txt"
+    path.write_text("crayons: purple crayons, wax sticks", encoding="utf-8")
+    assert await watch.refresh()
+    assert offered(services, "wax sticks")[0] == "crayons"
+    assert not await watch.refresh()
+    path.write_text("# only another comment\ncrayons: purple crayons, wax sticks", encoding="utf-8")
+    assert not await watch.refresh()
+    path.unlink()
+    assert await watch.refresh()
+    assert "crayons" not in offered(services, "wax sticks")
+
+
+async def test_wrong_lines_of_a_table_are_logged_with_their_place_and_the_rest_counts(
+    services: Services, tmp_path: Path
+) -> None:
+    watch = ArticleWatch(services)
+    path = tmp_path / "synonyms.zh.txt"
+    path.write_text("send: 甩过去\nno colon here\n", encoding="utf-8")
+    with capture_logs() as logs:
+        assert await watch.refresh()
+    (problem,) = [line["problem"] for line in logs if line["event"] == "synonyms_left_out"]
+    assert problem.startswith(f"{path}:2: ")
+    assert services.knowledge.synonyms.ideas == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("synonyms.txt", b"send: a", "name the file like synonyms.zh.txt"),
+        ("synonyms.Chinese.txt", b"send: a", "name the file like synonyms.zh.txt"),
+        ("synonyms.zh.txt", "send: 转\nsend: 汇".encode("gb18030"), "save the file as UTF-8"),
+        ("synonyms.zh.txt", b"send: a\nsend: \xff", "zh.txt:2: "),
+        ("synonyms.zh.txt", b"#" * 1_000_001, "too large"),
+        ("synonyms.zh.txt", None, "cannot be read"),
+    ],
+)
+async def test_a_table_that_cannot_be_read_is_a_line_for_the_doctor(
+    tmp_path: Path, name: str, data: bytes | None, said: str
+) -> None:
+    path = tmp_path / name
+    path.mkdir() if data is None else path.write_bytes(data)
+    (check,) = await check_knowledge(Settings.model_validate({"data_dir": tmp_path}))
+    assert check.name == "synonyms"
+    assert not check.ok
+    assert said in check.fix
+    assert str(path) in check.fix
+
+
+async def test_doctor_counts_the_ideas_of_sound_tables(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path})
+    assert await check_knowledge(settings) == []
+    (tmp_path / "synonyms.zh.txt").write_text(SYNONYMS, encoding="utf-8")
+    (tmp_path / "synonyms.en.txt").write_text(SYNONYMS, encoding="utf-8")
+    (check,) = await check_knowledge(settings)
+    assert check.ok
+    assert check.detail == "2 ideas for en, zh"
+
+
+async def test_article_that_cannot_be_shown_does_not_lose_the_synonyms_read_beside_it(
+    services: Services, tmp_path: Path
+) -> None:
+    watch = ArticleWatch(services)
+    await publish_elsewhere(services, replace(CRAYONS, body="Costs {{fees.crayons}}."), NOW)
+    (tmp_path / "synonyms.en.txt").write_text(SYNONYMS, encoding="utf-8")
+    assert not await watch.refresh()
+    await publish_elsewhere(services, CRAYONS, NOW + timedelta(seconds=1))
+    assert await watch.refresh()
+    assert services.knowledge.synonyms.ideas == 1
