@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from bot.pipeline import outcomes, turns
+from bot.pipeline import outcomes, turns, writes
 from bot.pipeline.turns import run_turns
 from bot.store.database import Database
 from bot.store.tables import conversation, followup, inbox, message, outbox, record, result, timer
@@ -130,7 +130,8 @@ async def test_behind_texts_that_wait_an_answer_waits_too(asked: World) -> None:
 async def test_too_few_numbers_are_no_reason_not_to_answer(
     asked: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, given = turns.write_at_once, []
+    real: Any = writes.write_at_once
+    given: list[int] = []
 
     async def with_none(*parts: Any) -> Any:
         given.append(len(parts[-1]))
