@@ -104,7 +104,10 @@ def open_bus(settings: Settings, live: LiveHub, *, web: bool, worker: bool) -> B
 
     keys = Keys(settings.redis_prefix, settings.redis_shards)
     try:
-        return RedisBus(settings.redis_url, keys, consumes=worker, tell=live.tell if web else None)
+        tell = live.tell if web else None
+        return RedisBus(
+            settings.redis_url, keys, consumes=worker, tell=tell, until_open=live.until_open
+        )
     except ValueError as error:
         raise SettingsError(f"redis_url: {error}. Correct HUIFANG_REDIS_URL.") from None
 

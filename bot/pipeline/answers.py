@@ -57,6 +57,11 @@ class Answers:
         """Rows for `NEW_ANSWERS`, after `change`."""
         return list(self._new.values())
 
+    @property
+    def changes(self) -> bool:
+        """Whether `change` has something to write."""
+        return bool(self._corrected or self._withdrawn or self._rewritten)
+
     async def change(self, conn: AsyncConnection) -> None:
         """Write what changes answers that were there before."""
         if self._corrected:

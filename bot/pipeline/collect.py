@@ -87,6 +87,13 @@ class Batch:
         self.opted: list[Row] = []
         self.restamped: list[Row] = []  # conversations whose unsent texts stay valid
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether there is nothing of what most batches have nothing of."""
+        rare = (self.failed, self.gaps, self.cases, self.consents, self.offers, self.spread)
+        more = (self.opted, self.rewritten, self.restamped, self.woken, self.helped)
+        return not any(rare) and not any(more) and not self.answers.changes
+
     def seal(self, plan: Plan, value: Any) -> Ciphertext:
         return self.keys[plan.conversation.person_id].seal(orjson.dumps(value).decode())
 

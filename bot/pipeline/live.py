@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 EVERYTHING = "*"
 MOST_WAITING = 1000  # hints kept for a page that does not read; then it is told to reload
@@ -48,6 +48,7 @@ class LiveHub:
 
     def __init__(self) -> None:
         self._topics: dict[str, set[Subscription]] = {}
+        self._opened = asyncio.Event()  # set while there is a subscription
         self.closed = False
 
     def close(self) -> None:
@@ -61,6 +62,12 @@ class LiveHub:
     def streams(self) -> int:
         """How many subscriptions are open."""
         return sum(map(len, self._topics.values()))
+
+    async def until_open(self, within_s: float) -> None:
+        """Wait until there is a page to tell something, `within_s` seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._opened.wait()
 
     def tell(self, conversation_ids: Iterable[str]) -> None:
         """These conversations changed; EVERYTHING: any of them may have."""
@@ -84,6 +91,7 @@ class LiveHub:
         if self.closed:
             subscription.close()
         self._topics.setdefault(conversation_id, set()).add(subscription)
+        self._opened.set()
         try:
             yield subscription
         finally:
@@ -91,3 +99,5 @@ class LiveHub:
             listeners.discard(subscription)
             if not listeners:
                 del self._topics[conversation_id]
+            if not self._topics:
+                self._opened.clear()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, null, select, update
+from sqlalchemy import bindparam, delete, func, insert, null, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
@@ -114,32 +116,52 @@ async def write_outcomes(services: Services, done: Sequence[Done]) -> None:
     now = services.clock.now()
     sent = [item for item in done if item.status is SendStatus.SENT]
     stopped: list[str] = []
-    async with services.db.write() as conn:
-        # Conversations before outbox rows, as in a turn: two orders could meet in a deadlock.
-        places = {item.row["conversation_id"] for item in done}
-        await _LOCK.run(conn, {"ids": list(places)})
-        first = {
-            item.row["followup_id"]: item.sent_at
-            for item in reversed(sent)
-            if item.row["followup_id"] and item.row["first_delivered_at"] is None
-        }
-        behind = await _DONE.run(
-            conn,
-            [_values(item) for item in done],
-            [row for item in done for row in _timers(item, now)],
-            [{"id": key, "delivered_at": at} for key, at in first.items()],
-            values={"ids": list(places), "now": now},
-        )
-        await _show(conn, sent)
-        for item in done:
-            if await _consequences(conn, services, item, now):
-                stopped.append(item.row["conversation_id"])
+    places = {item.row["conversation_id"] for item in done}
+    first = {
+        item.row["followup_id"]: item.sent_at
+        for item in reversed(sent)
+        if item.row["followup_id"] and item.row["first_delivered_at"] is None
+    }
+    parts = (
+        [_values(item) for item in done],
+        [row for item in done for row in _timers(item, now)],
+        [{"id": key, "delivered_at": at} for key, at in first.items()],
+    )
+    values = {"ids": list(places), "now": now}
+    if not services.db.is_sqlite and all(map(_is_usual, done)):
+        behind = await _write_at_once(services, parts, values)
+    else:
+        async with services.db.write() as conn:
+            # Conversations before outbox rows, as in a turn: two orders could meet in a deadlock.
+            await _LOCK.run(conn, values)
+            behind = await _DONE.run(conn, *parts, values=values)
+            await _show(conn, sent)
+            for item in done:
+                if await _consequences(conn, services, item, now):
+                    stopped.append(item.row["conversation_id"])
     metrics.outcomes(done)
     if behind:  # they were held back by what is done now
         await services.bus.publish(Topic.SENDS, [row["conversation_id"] for row in behind])
     if stopped:
         await services.bus.publish(Topic.TURNS, stopped)
     await services.told(places)
+
+
+def _is_usual(item: Done) -> bool:
+    """Sent, with no more to write than that."""
+    return item.status is SendStatus.SENT and not item.row["account"].startswith(FEED_CHANNELS)
+
+
+async def _write_at_once(
+    services: Services, parts: tuple[Sequence[Row], ...], values: Row
+) -> Sequence[Row]:
+    """The usual case: one statement that locks first and is a transaction by itself. What came to
+    stand behind while it waited for a lock is seen only by a second one."""
+    async with services.db.write_once() as conn:
+        await _DONE_AT_ONCE.run(conn, *parts, values=values)
+        with suppress(SQLAlchemyError, OSError):  # written is written; the sweep finds the others
+            return await _ARE_BEHIND.rows(conn, values)
+    return []
 
 
 async def _show(conn: AsyncConnection, sent: Sequence[Done]) -> None:
@@ -245,12 +267,13 @@ def _record(item: Done, now: datetime) -> dict[str, Any]:
     }
 
 
-_LOCK = Query(
+_LOCKED = (
     select(conversation.c.id)
     .where(among(conversation.c.id, "ids"))
     .order_by(conversation.c.id)
     .with_for_update()
 )
+_LOCK = Query(_LOCKED)
 _BEHIND = (
     select(outbox.c.conversation_id)
     .where(
@@ -261,7 +284,7 @@ _BEHIND = (
     )
     .distinct()
 )
-_DONE = Together(
+_WRITES = (
     bulk_update(
         outbox,
         ["id", "claimed_at"],  # who was taken for dead has no say any more
@@ -276,7 +299,12 @@ _DONE = Together(
     ),
     bulk_insert(timer, "conversation_id", "person_id", "followup_id", "kind", "serial", "due_at"),
     bulk_update(followup, ["id"], "delivered_at", where=[followup.c.delivered_at.is_(None)]),
-    then=_BEHIND,
+)
+_DONE = Together(*_WRITES, then=_BEHIND)
+_ARE_BEHIND = Query(_BEHIND)
+_DONE_AT_ONCE = Together(
+    *_WRITES,
+    guard=select((func.count() >= 0).label("locked")).select_from(_LOCKED.cte("held")),
 )
 _NEXT_FEED = (
     update(conversation)

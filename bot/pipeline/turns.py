@@ -17,15 +17,16 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from sqlalchemy import Integer, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import Integer, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import metrics
 from bot.pipeline.claims import Outlet
-from bot.pipeline.flow import Author, Cause, Control, InboxKind
+from bot.pipeline.flow import FEED_CHANNELS, Author, Cause, Control, InboxKind
 from bot.pipeline.plan import Conversation, InboxRow, Plan, parked, place_of, plan_turn
 from bot.pipeline.secrets import RECENT, RecentText
-from bot.pipeline.writes import write_plans
+from bot.pipeline.writes import HELD, Texts, write_at_once, write_plans
 from bot.scripts import learn_versions
 from bot.services import Services
 from bot.store.columns import Ciphertext, Moment
@@ -34,7 +35,6 @@ from bot.store.direct import Query
 from bot.store.ids import new_id
 from bot.store.statements import among, next_numbers
 from bot.store.tables import (
-    UNSENT,
     address,
     case,
     conversation,
@@ -129,7 +129,9 @@ async def _run(services: Services, ids: list[str], rows: int, outlet: Outlet | N
     plans = [
         plan_turn(item, now, contexts, services.vault.read_token) for item in loaded.conversations
     ]
-    stale = await _commit(services, plans, loaded.keys, now, outlet) if plans else []
+    stale: list[str] = []
+    if plans and not await _commit_at_once(services, plans, loaded, now, outlet):
+        stale = await _commit(services, plans, loaded.keys, now, outlet)
     more = [item.id for item in loaded.conversations if len(item.rows) == rows]
     return sorted({*stale, *more})
 
@@ -141,6 +143,7 @@ class _Loaded:
         self.keys = keys
         self.conversations: list[Conversation] = []
         self.people: dict[str, tuple[Person, ZoneInfo]] = {}
+        self.numbers: list[int] = []  # new ids of the outbox, rising; none of SQLite's
 
 
 class _Contexts:
@@ -164,7 +167,8 @@ class _Contexts:
 
 
 async def _load(services: Services, ids: list[str], now: datetime, most: int) -> _Loaded:
-    async with services.db.read() as conn:
+    db = services.db  # PostgreSQL gives numbers only to who may write
+    async with db.read() if db.is_sqlite else db.write_once() as conn:
         waiting = await _WAITING.rows(conn, {"ids": ids, "most": most})
         by_conversation: dict[str, list[Any]] = defaultdict(list)
         for row in waiting:
@@ -180,6 +184,8 @@ async def _load(services: Services, ids: list[str], now: datetime, most: int) ->
     if erased:
         await _forget(services, erased, now)
     loaded = _Loaded(keys)
+    if not services.db.is_sqlite:
+        loaded.numbers = sorted(row[name] for row in waiting for name in _NEW)
     for row in busy:
         item = _open(services, keys, row, by_conversation[row["id"]])
         item.recent = recent.get(item.id, [])
@@ -273,6 +279,28 @@ async def _recent(
     return found
 
 
+async def _commit_at_once(
+    services: Services, plans: list[Plan], loaded: _Loaded, now: datetime, outlet: Outlet | None
+) -> bool:
+    """The usual case, one round trip: all are answers that this process sends now. False, and
+    nothing done, where it is not so."""
+    if outlet is None or services.db.is_sqlite:
+        return False
+    for plan in plans:
+        account = plan.conversation.account
+        if account.startswith(FEED_CHANNELS) or not outlet.has_room(account):
+            return False
+        if any(out.cause is not Cause.REPLY for out in plan.outbound):
+            return False
+        plan.waits, plan.sends_now = False, True
+    async with services.db.write_once() as conn:
+        texts = await write_at_once(conn, services, plans, loaded.keys, now, loaded.numbers)
+    if texts is None:
+        return False
+    await _written(services, plans, texts, outlet)
+    return True
+
+
 async def _commit(
     services: Services,
     plans: list[Plan],
@@ -299,13 +327,21 @@ async def _commit(
                 )
                 fresh.append(plan)
         texts = await write_plans(conn, services, fresh, keys, now, numbers)
+    written = await _written(services, fresh, texts, outlet)
+    return [item for item in ids if item not in written and item in held]
+
+
+async def _written(
+    services: Services, plans: list[Plan], texts: Texts, outlet: Outlet | None
+) -> set[str]:
+    """After the commit: send, count, and tell who has to know. Returns the conversations."""
     if outlet is not None and texts.claimed:
         outlet.take(texts.claimed)
-    written = {plan.conversation.id for plan in fresh}
+    written = {plan.conversation.id for plan in plans}
     metrics.TURNS.inc(len(written))
-    metrics.PARKED.inc(sum(len(plan.failed) for plan in fresh))
+    metrics.PARKED.inc(sum(len(plan.failed) for plan in plans))
     await services.after_turns(sorted(written), texts.waiting)
-    return [item for item in ids if item not in written and item in held]
+    return written
 
 
 async def _hold(
@@ -388,7 +424,7 @@ _FIRST = (
     .subquery()
 )
 # A row of the inbox with all that its turn needs; mostly a conversation has one.
-_WAITING = Query(
+_ROWS = (
     select(
         inbox.c.id.label("inbox_id"),
         inbox.c.kind,
@@ -427,6 +463,13 @@ _WAITING = Query(
     .where(_FIRST.c.place <= bindparam("most", type_=Integer()))
     .order_by(inbox.c.id)
 )
+# Numbers for its texts: taken now, they are greater than those of every text written before the
+# revision that is read here, and nothing is written if somebody writes one later.
+_SEQUENCE = select(cast(func.pg_get_serial_sequence("outbox", "id"), REGCLASS)).scalar_subquery()
+_NEW = ("number_1", "number_2", "number_3")
+_WAITING = Query(
+    _ROWS.add_columns(*(func.nextval(_SEQUENCE).label(name) for name in _NEW)), sqlite=_ROWS
+)
 
 _RECENT = Query(
     select(message.c.id, message.c.conversation_id, message.c.person_id, message.c.body)
@@ -439,26 +482,7 @@ _RECENT = Query(
     .order_by(message.c.id)
 )
 
-# What waits to be sent is read as it was when the statement began: whoever writes such rows while
-# it waits for the lock either raises the revision or only makes them fewer.
-_HELD = (
-    select(
-        conversation.c.id,
-        conversation.c.revision,
-        conversation.c.feed,
-        # Not EXISTS: PostgreSQL may read every unsent text once, to look each conversation up in them.
-        select(literal_column("1"))
-        .where(outbox.c.conversation_id == conversation.c.id, UNSENT)
-        .limit(1)
-        .scalar_subquery()
-        .is_not(None)
-        .label("waits"),
-    )
-    .where(among(conversation.c.id, "ids"))
-    .order_by(conversation.c.id)
-    .with_for_update(of=conversation)
-)
 _NUMBERS = select(
     func.array_agg(func.nextval(func.pg_get_serial_sequence("outbox", "id")))
 ).select_from(func.generate_series(1, bindparam("texts", type_=Integer())).alias())
-_HOLD = Query(_HELD.add_columns(_NUMBERS.scalar_subquery().label("numbers")), sqlite=_HELD)
+_HOLD = Query(HELD.add_columns(_NUMBERS.scalar_subquery().label("numbers")), sqlite=HELD)

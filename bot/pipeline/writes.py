@@ -8,7 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    String,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.answers import NEW_ANSWERS
@@ -61,17 +74,54 @@ async def write_plans(
 ) -> Texts:
     """Write everything; returns what there is to send now. `numbers`: new ids of the outbox, rising,
     enough for every text."""
+    batch = _gathered(services, plans, keys, now)
+    await _write_rare(conn, batch)
+    await _TURN.run(conn, *_parts(batch, numbers))
+    if batch.helped:
+        await conn.execute(_HELPED, batch.helped)
+    return _texts(batch)
+
+
+async def write_at_once(
+    conn: AsyncConnection,
+    services: Services,
+    plans: list[Plan],
+    keys: Mapping[str, PersonKey],
+    now: datetime,
+    numbers: Sequence[int],
+) -> Texts | None:
+    """Lock, look at the revisions and write in one statement, which is a transaction by itself: the
+    usual case. Nothing is done, and None returned, where a conversation has changed or has texts that
+    wait, where there is something rare to write, or too few numbers. PostgreSQL only."""
+    batch = _gathered(services, plans, keys, now)
+    if not batch.is_usual or len(numbers) < len(batch.outbound):
+        return None
+    items = [plan.conversation for plan in plans]
+    values = {"ids": [item.id for item in items], "revisions": [item.revision for item in items]}
+    (found,) = await _AT_ONCE.run(conn, *_parts(batch, numbers), values=values)
+    return _texts(batch) if found["usual"] else None
+
+
+def _gathered(
+    services: Services, plans: list[Plan], keys: Mapping[str, PersonKey], now: datetime
+) -> Batch:
     batch = Batch(services, keys, now)
     for plan in plans:
         collect(batch, plan)
+    return batch
+
+
+def _parts(batch: Batch, numbers: Sequence[int]) -> list[Sequence[Row]]:
+    """The rows of each statement in `_TURN`; the texts get their numbers."""
     lines = [{**line, "outbox_id": None} for line in batch.inbound]
     for number, text in zip(numbers, batch.outbound, strict=False):
         text.row["id"] = text.line["outbox_id"] = number
         lines.append(text.line)
-    await _write_rare(conn, batch)
-    await _TURN.run(
-        conn,
-        [{"id": row, "processed_at": now, "payload": Ciphertext()} for row in batch.processed],
+    return [
+        [
+            {"id": row, "processed_at": batch.now, "payload": Ciphertext()}
+            for row in batch.processed
+        ],
         batch.conversations,
         [text.row for text in batch.outbound],
         lines,
@@ -81,9 +131,10 @@ async def write_plans(
         list(batch.followups.values()),
         [row for row in batch.followups.values() if row["ended_at"]],
         batch.answers.new,
-    )
-    if batch.helped:
-        await conn.execute(_HELPED, batch.helped)
+    ]
+
+
+def _texts(batch: Batch) -> Texts:
     return Texts(
         [_due(batch, text) for text in batch.outbound if text.plan.sends_now],
         [text.plan.conversation.id for text in batch.outbound if not text.plan.sends_now],
@@ -254,7 +305,7 @@ _FOLLOWUPS = bulk_update(
 )
 # Its timers would each take a turn only to do nothing.
 _OVER = bulk_delete(timer, followup_id="id")
-_TURN = Together(
+_WRITES = (
     _PROCESSED,
     _UPDATE_CONVERSATION,
     _OUTBOX,
@@ -266,6 +317,39 @@ _TURN = Together(
     _OVER,
     NEW_ANSWERS,
 )
+_TURN = Together(*_WRITES)
+# What waits to be sent is read as it was when the statement began: whoever writes such rows while
+# this waits for the lock either raises the revision or only makes them fewer.
+HELD = (
+    select(
+        conversation.c.id,
+        conversation.c.revision,
+        conversation.c.feed,
+        # Not EXISTS: PostgreSQL may read every unsent text once, to look each conversation up in them.
+        select(literal_column("1"))
+        .where(outbox.c.conversation_id == conversation.c.id, UNSENT)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None)
+        .label("waits"),
+    )
+    .where(among(conversation.c.id, "ids"))
+    .order_by(conversation.c.id)
+    .with_for_update(of=conversation)
+)
+_NOW_HELD = HELD.cte("held")
+_READ = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(String())), bindparam("revisions", type_=ARRAY(Integer()))
+    )
+    .table_valued(column("id", String()), column("revision", Integer()))
+    .render_derived(name="read")
+)
+# Everything else looks at this first, so the conversations are locked before anything is written.
+_USUAL = select((func.count() == func.cardinality(bindparam("ids"))).label("usual")).where(
+    _NOW_HELD.c.id == _READ.c.id, _NOW_HELD.c.revision == _READ.c.revision, ~_NOW_HELD.c.waits
+)
+_AT_ONCE = Together(*_WRITES, guard=_USUAL)
 _OPTED = (
     update(person).where(person.c.id == bindparam("row")).values(opted_out_at=bindparam("out_at"))
 )

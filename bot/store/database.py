@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.store.direct import AWAY_STATES, driver_of, run_on_driver
+from bot.store.kept import Kept
 
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -68,6 +69,7 @@ class Database:
         self._readers = readers
         self._writer = writer
         self._one_writer = asyncio.Lock() if self.is_sqlite else None
+        self._kept_readers, self._kept_writers = Kept(readers), Kept(writer)
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int = 10) -> Database:
@@ -98,8 +100,12 @@ class Database:
         """A connection that only reads; the database refuses anything else. On SQLite it sees one
         snapshot and never waits, on PostgreSQL every statement sees what is committed by then.
         """
-        async with self._readers.connect() as conn:
-            yield conn
+        if self._one_writer is None:
+            async with self._kept_readers.connection() as conn:
+                yield conn
+        else:
+            async with self._readers.connect() as conn:
+                yield conn
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -108,7 +114,7 @@ class Database:
         On SQLite the writers of this process queue here, those of others in the database.
         """
         if self._one_writer is None:
-            async with self._writer.connect() as conn, _transaction(conn):
+            async with self._kept_writers.connection() as conn, _transaction(conn):
                 yield conn
         else:
             async with self._one_writer, self._writer.begin() as conn:
@@ -119,7 +125,7 @@ class Database:
         """For one statement that writes, after any that read: on PostgreSQL it is a transaction by
         itself, which spares BEGIN and COMMIT. On SQLite the same as `write`."""
         if self._one_writer is None:
-            async with self._writer.connect() as conn:
+            async with self._kept_writers.connection() as conn:
                 yield conn
         else:
             async with self.write() as conn:
@@ -174,6 +180,8 @@ class Database:
 
     async def dispose(self) -> None:
         """Close every connection."""
+        await self._kept_readers.close()
+        await self._kept_writers.close()
         await self._readers.dispose()
         await self._writer.dispose()
 

@@ -82,8 +82,8 @@ class Query:
 class Bulk:
     """One statement for many rows: over unnest on PostgreSQL, an executemany on SQLite.
 
-    `types`: the columns of the rows, by name. `make` makes the statement out of the rows as a table
-    with those columns (PostgreSQL), or of one row's parameters (SQLite).
+    `types`: the columns of the rows, by name. `many` makes the statement out of the rows as a table
+    with those columns and of further conditions (PostgreSQL), `each` of one row's parameters (SQLite).
     """
 
     _numbers = itertools.count(1)
@@ -91,7 +91,7 @@ class Bulk:
     def __init__(
         self,
         types: Mapping[str, TypeEngine[Any]],
-        many: Callable[[Any], Any],
+        many: Callable[..., Any],
         each: Callable[[Any], Any],
     ) -> None:
         self._names = {name: f"b{next(Bulk._numbers)}_{name}" for name in types}
@@ -99,14 +99,20 @@ class Bulk:
             bindparam(self._names[name], type_=ARRAY(_item(type_))) for name, type_ in types.items()
         ]
         shape = [column(name, type_) for name, type_ in types.items()]
-        rows = func.unnest(*arrays).table_valued(*shape).render_derived(name="v")
-        self.statement = many(rows.c)
+        self._rows = func.unnest(*arrays).table_valued(*shape).render_derived(name="v").c
+        self._many = many
+        self.statement = many(self._rows)
         self.parameters = tuple(self._names.values())
         self._query = Query(self.statement, bound=self.parameters)
         self._each = each(
             {name: bindparam(self._names[name], type_=type_) for name, type_ in types.items()}
         )
         self._binders = [_binder(type_) for type_ in types.values()]
+        self._none: dict[str, list[Any]] = {name: [] for name in self.parameters}
+
+    def only_if(self, condition: Any) -> Any:
+        """The statement for PostgreSQL that does something only where the condition holds."""
+        return self._many(self._rows, condition)
 
     async def run(self, conn: AsyncConnection, rows: Sequence[Row]) -> None:
         """Write these rows, in order; nothing for none."""
@@ -129,10 +135,15 @@ class Bulk:
         return [{own: row[name] for name, own in self._names.items()} for row in rows]
 
     def arrays(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
-        """The columns of the rows, bound, by parameter."""
-        arrays = {}
+        """The columns of the rows, bound, by parameter. One that is NULL in every row is empty:
+        unnest fills it up."""
+        if not rows:
+            return self._none
+        arrays: dict[str, list[Any]] = {}
         for (name, own), binder in zip(self._names.items(), self._binders, strict=True):
             values = [row[name] for row in rows]
+            if values[0] is None and values.count(None) == len(values) and arrays:
+                values = []
             arrays[own] = [binder(value) for value in values] if binder else values
         return arrays
 
@@ -143,12 +154,25 @@ class Together:
     None of them sees what another writes, and no two of them may write the same row. The first may
     have a RETURNING, which is returned with `first=True`. `then`: what is read besides, as things
     were before; SQLite reads it afterwards.
+    `guard` (PostgreSQL only): a SELECT of one boolean that is made first and returned; where it is not
+    true, nothing is written.
     """
 
-    def __init__(self, *bulks: Bulk, then: Select[Any] | None = None, first: bool = False) -> None:
+    def __init__(
+        self,
+        *bulks: Bulk,
+        then: Select[Any] | None = None,
+        first: bool = False,
+        guard: Select[Any] | None = None,
+    ) -> None:
         self._bulks, self._then = bulks, None if then is None else Query(then)
         self._first = first
-        parts = [bulk.statement.cte(f"w{number}") for number, bulk in enumerate(bulks)]
+        if guard is None:
+            statements = [bulk.statement for bulk in bulks]
+        else:
+            then = select(guard.cte("guard"))
+            statements = [bulk.only_if(then.scalar_subquery()) for bulk in bulks]
+        parts = [statement.cte(f"w{number}") for number, statement in enumerate(statements)]
         if first:
             then = select(parts[0])
         last = select(literal_column("1")).where(literal_column("false")) if then is None else then
@@ -178,8 +202,8 @@ def bulk_insert(
     """INSERT of these columns; the tables' Python-side defaults do not apply. `finish` adds to the
     statement of either dialect, such as `on_conflict_do_nothing`."""
 
-    def many(v: Any) -> Any:
-        chosen = select(*(v[name] for name in names))
+    def many(v: Any, *only: Any) -> Any:
+        chosen = select(*(v[name] for name in names)).where(*only)
         new = postgresql.insert(table)
         return finish(new.from_select(list(names), chosen, include_defaults=False))
 
@@ -200,10 +224,10 @@ def bulk_update(
     """UPDATE of the rows with these keys: sets `names` to what the row says, and what `also` makes
     of the row's columns, among them `given`, which are not set by themselves."""
 
-    def statement(row: Any) -> Any:
+    def statement(row: Any, *only: Any) -> Any:
         same = [table.c[key] == row[key] for key in keys]
         values = {**{name: row[name] for name in names}, **also(row)}
-        return sql_update(table).where(*same, *where).values(values)
+        return sql_update(table).where(*same, *where, *only).values(values)
 
     columns = {name: table.c[name].type for name in (*keys, *names, *given)}
     return Bulk(columns, statement, statement)
@@ -213,8 +237,9 @@ def bulk_delete(table: Table, **keys: str) -> Bulk:
     """DELETE of what has these keys: column of the table = name in the rows."""
     types = {name: table.c[key].type for key, name in keys.items()}
 
-    def statement(row: Any) -> Any:
-        return sql_delete(table).where(*(table.c[key] == row[name] for key, name in keys.items()))
+    def statement(row: Any, *only: Any) -> Any:
+        same = (table.c[key] == row[name] for key, name in keys.items())
+        return sql_delete(table).where(*same, *only)
 
     return Bulk(types, statement, statement)
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import structlog
 from fastapi import Request
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from bot import metrics
 from bot.pipeline.ingress import OverloadedError
@@ -37,19 +37,14 @@ class Answer(NamedTuple):
 
 
 class Hooks:
-    """Stands before the application and takes `/hooks/{channel}/{name}`; the rest goes on to `app`.
+    """The application of `/hooks/{channel}/{name}`, which takes nothing else (bot.app).
     200 only after the commit; 503 asks the platform to come again. `hosts`: names without port.
     """
 
-    def __init__(
-        self, app: ASGIApp, services: Services, runtime: Runtime, hosts: frozenset[str]
-    ) -> None:
-        self._app, self._services, self._runtime, self._hosts = app, services, runtime, hosts
+    def __init__(self, services: Services, runtime: Runtime, hosts: frozenset[str]) -> None:
+        self._services, self._runtime, self._hosts = services, runtime, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PATH):
-            await self._app(scope, receive, send)
-            return
         began = time.perf_counter()
         headers: dict[str, tuple[str, ...]] = {}
         for raw, value in scope["headers"]:

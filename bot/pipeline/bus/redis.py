@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from typing import Self
 
@@ -26,6 +26,7 @@ MOST_WAITING = 512  # ids that may wait here; then reading pauses, so that other
 LOOK_S = 0.5  # between two looks whether Redis and the subscriptions are well
 PAGES_S = 3.0  # while no news can come, pages look by themselves this often
 FIRST_S = 3.0  # the start waits so long for Redis, and goes on without it
+NOBODY_S = 1.0  # while no page of this process is open, news are read this often
 LAST_S = 1.0  # the stop waits so long for the last hints to be written
 
 
@@ -45,8 +46,10 @@ class RedisBus:
         *,
         consumes: bool = True,
         tell: Callable[[Iterable[str]], None] | None = None,
+        until_open: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self._url, self._keys, self._consumes, self._tell = url, keys, consumes, tell
+        self._until_open = until_open
         self._name = secrets.token_hex(6)
         self._waiting = {topic: Waiting() for topic in WORK}
         self._client = Redis.from_url(url, **connection_options())
@@ -162,6 +165,8 @@ class RedisBus:
         for by, ids in entries:
             if by != self._name:
                 self._tell(ids)
+        if self._until_open is not None:
+            await self._until_open(NOBODY_S)
 
 
 def _into(waiting: Waiting) -> Handle:

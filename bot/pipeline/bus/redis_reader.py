@@ -19,7 +19,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
 GROUP, CONSUMER = "workers", "worker"
-ENTRIES = 8  # read at once
+ENTRIES = 8  # hints read at once
+NEWS = 200  # news read at once: what ten busy processes write in a second
 BLOCK_MS = 2000  # a read waits so long for an entry
 
 Handle = Callable[[list[tuple[str, list[str]]]], Awaitable[None]]
@@ -99,7 +100,7 @@ class Reader:
                     stream,
                     last_id=last_id,
                     batch=True,
-                    max_records=ENTRIES,
+                    max_records=NEWS,
                     polling_interval=BLOCK_MS,
                 ),
                 handle,
