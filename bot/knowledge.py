@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 
-import orjson
-import structlog
 from sqlalchemy import RowMapping, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.calibrated import (
+    SHIPPED_CALIBRATION,
+    build_base,
+    changed_base,
+    fingerprint,
+    recalibrated_base,
+    write_calibrations,
+)
 from bot.company import Company
-from bot.embedders import language_problem
 from bot.store.database import Database
 from bot.store.tables import article as article_table
 from bot.synonyms import NO_SYNONYMS, Synonyms
-from bot.vectors import KeptVectors
 from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.texts import TextError, render_text
 from kb.answer import Candidate, Decision
 from kb.article import Article, Link
-from kb.calibrate import Calibration
 from kb.encoder import Embedder, shipped_encoder
-from kb.onnx_embedder import EmbedderError
 from kb.plain import to_plain
 from kb.questions import ask_parts
 from kb.search import KnowledgeBase
 from kb.shipped import articles as shipped_articles
 
-log = structlog.get_logger()
-
 CACHED_QUESTIONS = 20_000
-SHIPPED_CALIBRATION = Path(__file__).with_name("calibration.json")  # python -m bot.knowledge
 ANSWERED_AT_ONCE = (
     2  # more answers in one turn are a wall of text: the articles are offered instead
 )
@@ -46,7 +45,10 @@ LONGEST_QUESTION = 500  # characters that are searched with; a question is in it
 
 
 class Knowledge:
-    """Answers from one set of published articles; `replace` swaps in another at once."""
+    """Answers from one set of published articles. It does not change: `changed` makes another.
+
+    `calibrated` says whether the calibrations were fitted to these very articles.
+    """
 
     def __init__(
         self,
@@ -56,23 +58,47 @@ class Knowledge:
         embedders: Sequence[Embedder] = (),
         synonyms: Synonyms = NO_SYNONYMS,
     ) -> None:
-        """`embedders`: beside the shipped one. `cache`: see `build_base`."""
-        self._company, self._cache = company, cache
-        self._embedders, self.synonyms = tuple(embedders), synonyms
-        self._find = lru_cache(CACHED_QUESTIONS)(self._decide)
-        self.replace(tuple(articles))
-
-    def replace(self, articles: tuple[Article, ...]) -> None:
-        """Use these articles from now on. Raises TextError where one has an unknown placeholder.
+        """`embedders`: beside the shipped one. `cache`: see `build_base`. Raises TextError where an
+        article has an unknown placeholder.
 
         Fitting the calibration costs a second and more; it is read from `cache` where the same
         articles were fitted before.
         """
-        base = build_base(articles, self._cache, self._embedders, self.synonyms)
-        ready = {item.key: self._prepare(item) for item in articles}
-        self.base, self.articles, self._ready = base, articles, ready
+        self._company, self._cache = company, cache
+        self._embedders, self.synonyms = tuple(embedders), synonyms
+        self.articles = tuple(articles)
+        self._ready = {item.key: self._prepare(item) for item in self.articles}
+        base = build_base(self.articles, cache, self._embedders, synonyms)
+        self._use(base, calibrated=True)
+
+    def _use(self, base: KnowledgeBase, *, calibrated: bool) -> None:
+        self.base, self.calibrated = base, calibrated
         self.ask: Callable[[str, str], Decision] = base.ask
-        self._find.cache_clear()
+        self._find = lru_cache(CACHED_QUESTIONS)(self._decide)
+
+    def changed(self, articles: tuple[Article, ...], synonyms: Synonyms) -> Knowledge:
+        """These articles and synonyms, ready at once: only what changed is read, and the
+        calibrations stay those of before until `recalibrated`. Raises TextError like the class."""
+        other = copy(self)
+        if synonyms.mark != self.synonyms.mark:
+            other.synonyms = synonyms
+        there = {item.key: item for item in self.articles}
+        other.articles = articles
+        other._ready = {
+            item.key: self._ready[item.key] if there.get(item.key) == item else self._prepare(item)
+            for item in articles
+        }
+        base = changed_base(self.base, articles, self._cache, self._embedders, other.synonyms)
+        other._use(base, calibrated=False)
+        return other
+
+    def recalibrated(self, check: Callable[[], None] = lambda: None) -> Knowledge:
+        """The same articles with calibrations of their own, which are kept in `cache`: seconds of
+        work. `check` is called about every second at least; what it raises ends the work."""
+        other = copy(self)
+        base = recalibrated_base(self.base, self._cache, self.synonyms, check)
+        other._use(base, calibrated=True)
+        return other
 
     @property
     def phrasings(self) -> tuple[str, ...]:
@@ -138,84 +164,6 @@ class Knowledge:
             lines.append(f"▶ {video}")
         text = "\n".join([body, *lines])
         return FaqArticle(item.id, item.version, item.title, text, video=video)
-
-
-def build_base(
-    articles: tuple[Article, ...],
-    cache: Path | None = None,
-    embedders: Sequence[Embedder] = (),
-    synonyms: Synonyms = NO_SYNONYMS,
-) -> KnowledgeBase:
-    """A base whose calibration is fitted once for each set of articles: the shipped one comes with
-    the product, others are kept in `cache`, and the articles' vectors in a folder beside it. An
-    embedder that fails is left out, with a line in the log."""
-    folder = cache.with_name("vectors") if cache is not None else None
-    locales = {article.locale for article in articles}
-    kept = []
-    for embedder in embedders:
-        if problem := language_problem(embedder, locales):
-            log.warning("embedder_left_out", problem=problem)
-        else:
-            kept.append(KeptVectors(embedder, folder))
-    try:
-        base = _calibrated(articles, cache, (shipped_encoder(), *kept), synonyms)
-    except EmbedderError as error:
-        log.warning("embedder_left_out", problem=str(error))
-        broken = {one.name for one in kept if one.broken}
-        well = [embedder for embedder in embedders if embedder.name not in broken]
-        return build_base(articles, cache, well, synonyms)
-    for vectors in kept:
-        vectors.seal()
-    return base
-
-
-def _calibrated(
-    articles: tuple[Article, ...],
-    cache: Path | None,
-    embedders: Sequence[Embedder],
-    synonyms: Synonyms,
-) -> KnowledgeBase:
-    mark = fingerprint(articles, embedders, synonyms)
-    known = None
-    for path in (SHIPPED_CALIBRATION, cache):
-        if known is None and path is not None:
-            known = _read_calibrations(path, mark)
-    base = KnowledgeBase.build(articles, known, embedders, synonyms.tables)
-    if cache is not None and known is None:
-        write_calibrations(cache, mark, base)
-    return base
-
-
-def fingerprint(
-    articles: Iterable[Article], embedders: Iterable[Embedder], synonyms: Synonyms = NO_SYNONYMS
-) -> str:
-    """A mark of everything that retrieval looks at."""
-    found = sha256()
-    for item in sorted(articles, key=lambda one: one.key):
-        for text in (*item.key, item.title, *item.phrasings, item.body):
-            found.update(text.encode() + b"\0")
-    for text in (*(embedder.name for embedder in embedders), synonyms.mark):
-        found.update(text.encode() + b"\0")
-    return found.hexdigest()
-
-
-def write_calibrations(path: Path, mark: str, base: KnowledgeBase) -> None:
-    """Keep the calibrations of a base; a file that cannot be written costs only time later."""
-    fitted = {name: one.to_json() for name, one in base.calibrations.items()}
-    try:
-        path.write_bytes(orjson.dumps({"mark": mark, "calibrations": fitted}))
-    except OSError:
-        return
-
-
-def _read_calibrations(path: Path, mark: str) -> dict[str, Calibration] | None:
-    try:
-        data = orjson.loads(path.read_bytes())
-        if data["mark"] != mark:
-            return None
-        return {name: Calibration.from_json(text) for name, text in data["calibrations"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 async def open_knowledge(

@@ -185,9 +185,12 @@ class Runtime:
     async def _articles(self) -> None:
         """Pages show and turns answer from the articles, so every role keeps them up to date."""
         watch = ArticleWatch(self.services)
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            await watch.refresh()
+        try:
+            while True:
+                await asyncio.sleep(REFRESH_S)
+                await watch.refresh()
+        finally:
+            await watch.close()
 
     async def _sweep(self) -> None:
         """Find what a lost wake-up, a crash or a rate limit left behind; at the start at once, as

@@ -98,20 +98,22 @@ def fit(
     articles: int,
     foreign: Sequence[Encoded],
     asked: Callable[[], Samples] = Samples,
+    check: Callable[[], None] = lambda: None,
 ) -> Calibration | None:
     """Learn from a base's own rows and from lines foreign to it; None if the base is too small.
 
     Where the rows have vectors of meaning, meaning counts if it finds more of the hidden phrasings
     than words alone: the base shows whether the embedder knows its subjects. Then what people
-    `asked` another base counts as much as what this one was asked.
+    `asked` another base counts as much as what this one was asked. `check` is called now and then:
+    what it raises ends the work.
     """
     phrasings = sum(row.role is Role.PHRASING for row in rows)
     if articles < _FEWEST_ARTICLES or phrasings < _FEWEST_EACH * articles:
         return None
-    best = ask_hidden(rows, articles, foreign, 0.0)
+    best = ask_hidden(rows, articles, foreign, 0.0, check)
     if not all(row.text.meaning is not None for row in rows):
         return _learn([best], 0.0)
-    richer = ask_hidden(rows, articles, foreign, MEANING)
+    richer = ask_hidden(rows, articles, foreign, MEANING, check)
     if richer.found < best.found + _WORTH:
         return _learn([best], 0.0)
     return _learn([richer, asked()], MEANING)

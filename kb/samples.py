@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -99,12 +99,17 @@ class Asked:
 
 
 def ask_hidden(
-    rows: Sequence[Row], articles: int, foreign: Sequence[Encoded], meaning: float
+    rows: Sequence[Row],
+    articles: int,
+    foreign: Sequence[Encoded],
+    meaning: float,
+    check: Callable[[], None] = lambda: None,
 ) -> Samples:
-    """The base asked for itself: articles and phrasings are hidden in turn, and asked for."""
+    """The base asked for itself: articles and phrasings are hidden in turn, and asked for. `check` is
+    called before each part of the work."""
     samples = Samples()
     for fold in range(_FOLDS):
-        _ask_fold(rows, articles, foreign, fold, samples, meaning)
+        _ask_fold(rows, articles, foreign, fold, samples, meaning, check)
     return samples
 
 
@@ -154,14 +159,18 @@ def _ask_fold(
     fold: int,
     samples: Samples,
     meaning: float,
+    check: Callable[[], None],
 ) -> None:
     """Hide a fifth of the articles and of the other phrasings, and ask for what is hidden."""
+    check()
     in_scope, near, kept = _split(rows, fold)
     index, position = _index(kept, len(rows), articles, meaning)
     most = _MOST_QUESTIONS[is_large(len(rows), articles)] // _FOLDS
     asked = _some(in_scope, most)
+    check()
     for row, ranking in zip(asked, index.rank_all([row.text for row in asked]), strict=True):
         samples.add(ranking, position[row.article], Kind.IN_SCOPE)
+    check()
     for ranking in index.rank_all([row.text for row in _some(near, most // 2)]):
         samples.add(ranking, -1, Kind.NEAR)
     for ranking in index.rank_all(_some(foreign[fold::_FOLDS], most // 2)):

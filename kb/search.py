@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
 
@@ -45,34 +45,35 @@ class KnowledgeBase:
         calibrations: Mapping[str, Calibration] | None = None,
         embedders: Sequence[Embedder] | None = None,
         synonyms: Mapping[str, Thesaurus] = MappingProxyType({}),
+        *,
+        fits: bool = True,
     ) -> KnowledgeBase:
         """A base of published articles. Later articles replace earlier ones of the same id and locale.
 
         `calibrations` by locale are used as they are; a locale without one is fitted now, which asks
         the base its own hidden questions (below half a second for a hundred articles, some ten
-        seconds for ten thousand phrasings). `embedders` say what texts mean; None: the shipped encoder,
+        seconds for ten thousand phrasings), or has the usual one where `fits` is false. `embedders` say what texts mean; None: the shipped encoder,
         (): words alone. `synonyms` by locale or language take the place of the shipped thesaurus.
         """
         chosen = (shipped_encoder(),) if embedders is None else tuple(embedders)
         readers = Readers(chosen, synonyms)
         given = calibrations or {}
-        by_locale: dict[str, dict[str, Article]] = {}
-        for article in articles:
-            by_locale.setdefault(article.locale, {})[article.id] = article
-        return cls(
-            {
-                locale: _shelf(
-                    readers.of(locale), locale, tuple(found.values()), {}, given.get(locale)
-                )
-                for locale, found in sorted(by_locale.items())
-            },
-            readers,
-        )
+        fitted = _fit if fits else _usual_of
+        shelves = {
+            locale: _shelf(readers.of(locale), locale, found, {}, given.get(locale) or fitted)
+            for locale, found in _by_locale(articles).items()
+        }
+        return cls(shelves, readers)
 
     @property
     def locales(self) -> tuple[str, ...]:
         """The locales that have articles. Falling back from one to another is the caller's rule."""
         return tuple(self._shelves)
+
+    @property
+    def readers(self) -> Readers:
+        """What reads its texts: embedders and synonyms."""
+        return self._readers
 
     @property
     def calibrations(self) -> dict[str, Calibration]:
@@ -104,37 +105,56 @@ class KnowledgeBase:
     def with_changes(
         self, changed: Iterable[Article] = (), removed: Iterable[tuple[str, str]] = ()
     ) -> KnowledgeBase:
-        """A base with some articles added or replaced and others, given as (id, locale), taken out.
-
-        Only the locales concerned are built again and only new texts are read; their calibration is
-        kept until `recalibrated`.
-        """
+        """A base with some articles added or replaced and others, given as (id, locale), taken out."""
+        kept = {article.key: article for article in self.articles}
+        kept |= {article.key: article for article in changed}
         gone = set(removed)
-        new = {article.key: article for article in changed}
-        touched = {locale for _, locale in gone | set(new)}
-        shelves = dict(self._shelves)
-        for locale in sorted(touched):
-            old = self._shelves.get(locale)
-            kept = {a.id: a for a in old.articles if a.key not in gone} if old else {}
-            kept |= {a.id: a for a in new.values() if a.locale == locale}
-            texts = old.texts if old else {}
-            if kept:
-                calibration = old.calibration if old else None
-                reader = old.reader if old else self._readers.of(locale)
-                shelves[locale] = _shelf(reader, locale, tuple(kept.values()), texts, calibration)
-            else:
-                shelves.pop(locale, None)
-        return KnowledgeBase(dict(sorted(shelves.items())), self._readers)
+        return self.with_articles(article for key, article in kept.items() if key not in gone)
 
-    def recalibrated(self) -> KnowledgeBase:
-        """The same articles with thresholds fitted to them anew; meant for the background."""
-        return KnowledgeBase(
-            {
-                locale: _shelf(shelf.reader, locale, shelf.articles, shelf.texts, None)
-                for locale, shelf in self._shelves.items()
-            },
-            self._readers,
-        )
+    def with_articles(
+        self, articles: Iterable[Article], readers: Readers | None = None
+    ) -> KnowledgeBase:
+        """A base of these articles, as `build` orders them.
+
+        Only the locales that differ are built again and only new texts are read; their calibrations
+        are kept until `recalibrated`, a new locale has the usual one. `readers` take the place of
+        those of the base, which they equal.
+        """
+        readers = readers or self._readers
+        shelves = {}
+        for locale, found in _by_locale(articles).items():
+            old = self._shelves.get(locale)
+            if old and old.articles == found:
+                shelves[locale] = old
+                continue
+            texts, calibration = (old.texts, old.calibration) if old else ({}, _usual_of)
+            shelves[locale] = _shelf(readers.of(locale), locale, found, texts, calibration)
+        return KnowledgeBase(shelves, readers)
+
+    def recalibrated(self, check: Callable[[], None] = lambda: None) -> KnowledgeBase:
+        """The same articles with thresholds fitted to them anew; meant for the background. `check`
+        is called about every second at least: what it raises ends the work."""
+        found = {}
+        for locale, shelf in self._shelves.items():
+            check()
+            found[locale] = _fit(shelf.reader, locale, shelf.rows, len(shelf.articles), check)
+        return self.with_calibrations(found)
+
+    def with_calibrations(self, calibrations: Mapping[str, Calibration]) -> KnowledgeBase:
+        """The same articles with other calibrations, by locale; a locale without one keeps its own."""
+        shelves = {
+            locale: _with_calibration(shelf, calibrations.get(locale, shelf.calibration))
+            for locale, shelf in self._shelves.items()
+        }
+        return KnowledgeBase(shelves, self._readers)
+
+
+def _by_locale(articles: Iterable[Article]) -> dict[str, tuple[Article, ...]]:
+    """Locales in alphabetical order; of the same article the last one, in the place of the first."""
+    found: dict[str, dict[str, Article]] = {}
+    for article in articles:
+        found.setdefault(article.locale, {})[article.id] = article
+    return {locale: tuple(mine.values()) for locale, mine in sorted(found.items())}
 
 
 def _shelf(
@@ -142,16 +162,37 @@ def _shelf(
     locale: str,
     articles: tuple[Article, ...],
     known: Texts,
-    calibration: Calibration | None,
+    calibration: Calibration | Callable[[Reader, str, tuple[Row, ...], int], Calibration],
 ) -> _Shelf:
+    """`calibration`: one, or what makes one of the rows."""
     rows, texts = rows_of(articles, reader, known)
-    if calibration is None:
-        foreign = reader.read(shipped.out_of_scope(locale.partition("-")[0]))
-        asked = partial(asked_base.samples, reader.embedders, calibrate.MEANING)
-        fitted = calibrate.fit(rows, len(articles), foreign, asked)
-        calibration = fitted or _usual(reader.embedders)
+    if not isinstance(calibration, Calibration):
+        calibration = calibration(reader, locale, rows, len(articles))
     index = Index(rows, len(articles), meaning=calibration.meaning)
     return _Shelf(articles, rows, index, calibration, MappingProxyType(texts), reader)
+
+
+def _with_calibration(shelf: _Shelf, calibration: Calibration) -> _Shelf:
+    index = shelf.index
+    if calibration.meaning != shelf.calibration.meaning:
+        index = Index(shelf.rows, len(shelf.articles), meaning=calibration.meaning)
+    return replace(shelf, index=index, calibration=calibration)
+
+
+def _fit(
+    reader: Reader,
+    locale: str,
+    rows: tuple[Row, ...],
+    articles: int,
+    check: Callable[[], None] = lambda: None,
+) -> Calibration:
+    foreign = reader.read(shipped.out_of_scope(locale.partition("-")[0]))
+    asked = partial(asked_base.samples, reader.embedders, calibrate.MEANING)
+    return calibrate.fit(rows, articles, foreign, asked, check) or _usual(reader.embedders)
+
+
+def _usual_of(reader: Reader, locale: str, rows: tuple[Row, ...], articles: int) -> Calibration:
+    return _usual(reader.embedders)
 
 
 @lru_cache(4)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from bot.bench.progress import waiting
+from bot.calibrated import build_base
 from bot.commands.base import USAGE, fail, run
 from bot.commands.kb_files import (
     aids,
@@ -20,7 +21,6 @@ from bot.commands.kb_files import (
     text_of,
     write,
 )
-from bot.knowledge import build_base
 from kb.answer import Decision
 from kb.article import Article
 from kb.golden import Question

@@ -13,9 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.assembly import open_services
+from bot.calibrated import build_base, fingerprint
 from bot.company import Company
 from bot.embedders import open_embedder, open_embedders
-from bot.knowledge import Knowledge, build_base, fingerprint
+from bot.knowledge import Knowledge
 from bot.knowledge_checks import check_knowledge
 from bot.settings import Settings
 from bot.vectors import KeptVectors

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from bot import intents
 from bot.assembly import open_services
+from bot.calibrated import build_base, fingerprint
 from bot.clock import GivenClock
-from bot.knowledge import publish
+from bot.knowledge import publish, published
 from bot.knowledge_checks import check_knowledge
 from bot.refresh import ArticleWatch
 from bot.services import Services
 from bot.settings import Settings
 from bot.store.tables import article
 from kb.article import Article
+from kb.search import KnowledgeBase
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 CRAYONS = Article(
@@ -110,6 +117,104 @@ async def test_article_that_cannot_be_shown_leaves_the_old_ones_in_force(
     assert services.knowledge is old
     await publish_elsewhere(services, CRAYONS, NOW + timedelta(seconds=1))
     assert await watch.refresh()
+
+
+async def test_calibration_and_alarms_follow_in_the_background(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ArticleWatch(services)
+    old, detect = services.knowledge, services.detect_intents
+    hold = hold_the_fit(monkeypatch)
+    await publish_elsewhere(services, CRAYONS, NOW)
+    assert await watch.refresh()
+    live = services.knowledge
+    assert offered(services, "crayons in purple")[0] == "crayons"
+    assert not live.calibrated
+    assert live.base.calibrations == old.base.calibrations
+    hold.set()
+    await watch.settled()
+    assert services.detect_intents is not detect
+    fitted = services.knowledge
+    assert fitted.calibrated
+    assert fitted.base.calibrations["en"] != old.base.calibrations["en"]
+    assert fitted.base.calibrations == KnowledgeBase.build(fitted.articles).calibrations
+    kept = orjson.loads((tmp_path / "calibration.json").read_bytes())
+    assert kept["mark"] == fingerprint(fitted.articles, fitted.base.readers.embedders)
+    assert not await watch.refresh()
+    await watch.settled()
+    assert services.knowledge is fitted
+
+
+async def test_what_another_process_fitted_is_not_fitted_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish_elsewhere(services, CRAYONS, NOW)
+    async with services.db.read() as conn:
+        build_base(await published(conn), services.settings.data_dir / "calibration.json")
+    monkeypatch.setattr("kb.calibrate.fit", None)
+    watch = ArticleWatch(services)
+    assert await watch.refresh()
+    await watch.settled()
+    assert services.knowledge.calibrated
+
+
+async def test_the_newest_articles_win_over_a_fit_that_is_under_way(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ArticleWatch(services)
+    hold = hold_the_fit(monkeypatch)
+    await publish_elsewhere(services, CRAYONS, NOW)
+    assert await watch.refresh()
+    await asyncio.sleep(0.05)
+    await publish_elsewhere(services, replace(CRAYONS, title="Crayons?"), NOW)
+    assert await watch.refresh()
+    hold.set()
+    await watch.settled()
+    assert services.knowledge.calibrated
+    answer = services.knowledge.article("crayons", "en")
+    assert answer is not None
+    assert answer.title == "Crayons?"
+
+
+async def test_a_process_that_stops_ends_the_fit_and_the_next_one_makes_up_for_it(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ArticleWatch(services)
+    hold = hold_the_fit(monkeypatch)
+    await publish_elsewhere(services, CRAYONS, NOW)
+    assert await watch.refresh()
+    await asyncio.wait_for(watch.close(), 1)
+    hold.set()
+    assert not services.knowledge.calibrated
+    again = ArticleWatch(services)
+    assert not await again.refresh()
+    await again.settled()
+    assert services.knowledge.calibrated
+
+
+async def test_a_fit_that_fails_leaves_the_new_articles_live(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ArticleWatch(services)
+    monkeypatch.setattr("kb.calibrate.fit", None)
+    await publish_elsewhere(services, CRAYONS, NOW)
+    with capture_logs() as logs:
+        assert await watch.refresh()
+        await watch.settled()
+    assert "calibration_failed" in [line["event"] for line in logs]
+    assert offered(services, "crayons in purple")[0] == "crayons"
+
+
+def hold_the_fit(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Nothing goes on in the background until the event is set."""
+    event, teach = Event(), intents.open_detector
+
+    def waiting(*given: Any) -> Any:
+        event.wait(10)
+        return teach(*given)
+
+    monkeypatch.setattr("bot.refresh.open_detector", waiting)
+    return event
 
 
 def offered(services: Services, question: str) -> list[str]:
