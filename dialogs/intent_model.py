@@ -13,7 +13,7 @@ from dialogs.intent_features import Features, Floats, tokens_of
 
 NEUTRAL = "neutral"
 _ROUNDS, _MORE_ROUNDS = 24, 12  # without the questions of the base, then with them
-_LEAST, _MOST = 0.6, 0.7  # the threshold is within these whatever the base asks for
+_LEAST, _MOST = 0.55, 0.65  # the threshold is within these whatever the base asks for
 _ITSELF = 0.9  # a question of the base that a rule finds too is an alarm itself from here
 _SURE = 0.5  # a guess that is torn between intents is none
 _STEP, _PULL = 0.2, 0.03  # step size and pull to zero, found on lines that are not shipped

@@ -108,7 +108,7 @@ class IntentDetector:
         views = self._views(text, folded, locale)
         hits = self._signs(text, views)
         if not hits and len(text) <= _GUESS_LIMIT:
-            for view in views:
+            for view in _main(views):
                 hits.extend(by_model(self._models[view.lexicon.locale], view))
         return _merge(text, hits, views) if hits else ()
 
@@ -136,6 +136,16 @@ class IntentDetector:
             elif not lexicon.spaced and (han or neither):
                 views.append(View(lexicon, intent_text.unspaced_clauses(folded, length)))
         return views
+
+
+def _main(views: list[View]) -> list[View]:
+    """The view of the language that most of a message is in: the model of the other one would judge
+    a few words ("hotline是几号") without what is said about them."""
+    if len(views) < 2:
+        return views
+    words = [word for clause in views[0].clauses for word in clause.form.split()]
+    spaced = sum(word.isascii() for word in words) * 2 > len(words)
+    return [view for view in views if view.lexicon.spaced == spaced]
 
 
 def _merge(text: str, hits: list[Hit], views: list[View]) -> tuple[Detected, ...]:
