@@ -34,7 +34,7 @@ _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
-_AGREED = 0.15  # the model's probability of an intent from which a hint of it counts
+_AGREED = 0.2  # the model's probability of an intent from which a hint of it counts
 _AGREED_SHOUTED = 0.08  # the same if it is shouted
 _ALARMED = 0.8  # its probability of any alarm from which every hint counts
 _MILD = 0.6  # the model's probability from which it may guess what is no alarm

@@ -12,12 +12,12 @@ from scipy import sparse
 from dialogs.intent_features import Features, Floats, tokens_of
 
 NEUTRAL = "neutral"
-_ROUNDS, _MORE_ROUNDS = 24, 12  # without the questions of the base, then with them
-_LEAST, _MOST = 0.55, 0.65  # the threshold is within these whatever the base asks for
+_ROUNDS, _MORE_ROUNDS = 20, 8  # without the questions of the base, then with them
+_LEAST, _MOST = 0.55, 0.8  # the threshold is within these whatever the base asks for
 _ITSELF = 0.9  # a question of the base that a rule finds too is an alarm itself from here
 _SURE = 0.5  # a guess that is torn between intents is none
-_STEP, _PULL = 0.2, 0.03  # step size and pull to zero, found on lines that are not shipped
-_ALARM_RATE = 0.01  # share of the questions of the base that the model may take for alarms
+_STEP, _PULL = 0.2, 0.1  # step size and pull to zero, found on lines that are not shipped
+_ALARM_RATE = 0.075  # share of the questions of the base that may alarm before they are learned
 
 
 @dataclass(frozen=True, slots=True)

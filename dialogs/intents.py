@@ -37,6 +37,7 @@ __all__ = [
 
 _RANK = {intent: rank for rank, intent in enumerate(Intent)}
 _OWN = 0.95  # the score of a phrasing that the operator wrote
+_ENOUGH = (*ALARMS, Intent.CORRECT, Intent.LANGUAGE)  # of these a rule is asked alone
 _GUESS_LIMIT = 300  # characters; the model knows chat lines, not letters
 _LODGED = re.compile(r"compl|grievance|投诉|投拆|投訴")
 
@@ -107,9 +108,11 @@ class IntentDetector:
             return () if own == NONE else (Detected(Intent(own), _OWN, text.strip(), ""),)
         views = self._views(text, folded, locale)
         hits = self._signs(text, views)
-        if not hits and len(text) <= _GUESS_LIMIT:
+        if len(text) <= _GUESS_LIMIT and not any(hit.intent in _ENOUGH for hit in hits):
             for view in _main(views):
-                hits.extend(by_model(self._models[view.lexicon.locale], view))
+                guesses = by_model(self._models[view.lexicon.locale], view)
+                # Beside "later" or "no surveys" somebody may be in need; a guess of less adds nothing.
+                hits.extend(hit for hit in guesses if not hits or hit.intent in ALARMS)
         return _merge(text, hits, views) if hits else ()
 
     def _signs(self, text: str, views: list[View]) -> list[Hit]:
