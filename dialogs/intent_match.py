@@ -34,7 +34,7 @@ _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
-_AGREED = 0.2  # the model's probability of an intent from which a hint of it counts
+_AGREED = 0.18  # the model's probability of an intent from which a hint of it counts
 _AGREED_SHOUTED = 0.08  # the same if it is shouted
 _ALARMED = 0.8  # its probability of any alarm from which every hint counts
 _MILD = 0.6  # the model's probability from which it may guess what is no alarm
@@ -262,8 +262,9 @@ def train(
     step = max(len(base) / _BASE_MAX, 1.0)
     taken = [base[int(i * step)] for i in range(min(len(base), _BASE_MAX))]
     neutral = _folded((*lexicon.neutral, *lexicon.lines))
-    signs = [shows_alarm(line) for line in taken]
-    return IntentModel(examples, neutral, _folded(taken), signs) if examples else None
+    if not examples:
+        return None
+    return IntentModel(examples, neutral, _folded(taken), lambda i: shows_alarm(taken[i]))
 
 
 def _folded(lines: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ _LEAST, _MOST = 0.55, 0.8  # the threshold is within these whatever the base ask
 _ITSELF = 0.9  # a question of the base that a rule finds too is an alarm itself from here
 _SURE = 0.5  # a guess that is torn between intents is none
 _STEP, _PULL = 0.2, 0.1  # step size and pull to zero, found on lines that are not shipped
-_ALARM_RATE = 0.075  # share of the questions of the base that may alarm before they are learned
+_ALARM_RATE = 0.07  # share of the questions of the base that may alarm before they are learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Guess:
 class IntentModel:
     """Softmax regression, with a `threshold` on the probability that a line is not neutral.
 
-    `base` are the questions of the knowledge base in use, `signs` says of each whether a rule sees
-    an alarm in it. The threshold is such that few of them alarm before they are learned.
+    `base` are the questions of the knowledge base in use, `shows_alarm` says of one by its place whether
+    a rule sees an alarm in it. The threshold is such that few of them alarm before they are learned.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class IntentModel:
         examples: Mapping[str, Sequence[str]],
         neutral: Sequence[str],
         base: Sequence[str] = (),
-        signs: Sequence[bool] = (),
+        shows_alarm: Callable[[int], bool] = lambda _: False,
         alarm_rate: float = _ALARM_RATE,
     ) -> None:
         self.labels = (*sorted(examples), NEUTRAL)
@@ -57,19 +57,18 @@ class IntentModel:
         self.threshold = _LEAST
         self._fit(rows[:first], owner[:first], _ROUNDS)
         if base:
-            plain = first + self._plain(rows[first:], signs, alarm_rate)
+            plain = first + self._plain(rows[first:], shows_alarm, alarm_rate)
             kept = np.concatenate([np.arange(first), plain])
             self._fit(rows[kept], owner[kept], _MORE_ROUNDS)
 
     def _plain(
-        self, base: sparse.csr_array, signs: Sequence[bool], rate: float
+        self, base: sparse.csr_array, shows_alarm: Callable[[int], bool], rate: float
     ) -> npt.NDArray[np.int64]:
         """Which questions of the base are no alarms themselves; sets the threshold by them."""
         scores = 1.0 - _softmax(base @ self._weights + self._bias)[:, -1]
-        signed = np.zeros(len(scores), dtype=bool)
-        signed[: len(signs)] = signs
         # "I was scammed" stands among the phrasings of an article on fraud.
-        plain = np.flatnonzero(~(signed & (scores >= _ITSELF)))
+        itself = [i for i in np.flatnonzero(scores >= _ITSELF).tolist() if shows_alarm(i)]
+        plain = np.setdiff1d(np.arange(len(scores)), itself)
         self.threshold = _calm(scores[plain].tolist(), rate)
         return plain
 
