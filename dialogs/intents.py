@@ -37,7 +37,7 @@ __all__ = [
 
 _RANK = {intent: rank for rank, intent in enumerate(Intent)}
 _OWN = 0.95  # the score of a phrasing that the operator wrote
-_ENOUGH = (*ALARMS, Intent.CORRECT, Intent.LANGUAGE)  # of these a rule is asked alone
+_ENOUGH = (*ALARMS, Intent.CORRECT, Intent.LANGUAGE)  # where a rule found one, no guess is needed
 _GUESS_LIMIT = 300  # characters; the model knows chat lines, not letters
 _LODGED = re.compile(r"compl|grievance|投诉|投拆|投訴")
 
