@@ -34,16 +34,20 @@ _INTENTS = {str(intent): intent for intent in Intent}
 
 # Scores by kind of proof; only their order means something.
 _ALWAYS, _WHOLE, _STATEMENT, _HINT, _RAGE = 0.95, 0.95, 0.85, 0.82, 0.7
-_AGREED = 0.08  # the model's probability of an intent from which a hint of it counts
-_AGREED_SHOUTED = 0.04  # the same if it is shouted
+_AGREED = 0.18  # the model's probability of an intent from which a hint of it counts
+_AGREED_SHOUTED = 0.08  # the same if it is shouted
 _ALARMED = 0.8  # its probability of any alarm from which every hint counts
 _MILD = 0.6  # the model's probability from which it may guess what is no alarm
 _SURE_ALONE = 0.5  # its probability from which one clause of several is enough
 _GUESS = 0.8  # times the model's probability, so that a guess never outweighs a rule
-# A guess of these hands the conversation over, so a few words that only occur in such messages ("I
-# have", "kids") are too little; the rules see their words in any message.
-_GRAVE = (Intent.DISTRESS, Intent.FRAUD)
-_GRAVE_LEAST = {True: 4, False: 5}  # words where blanks separate them, characters elsewhere
+# A guess of these hands the conversation over, so a few words ("tell me", "kids") are too little; the
+# rules see their words in any message. Words where blanks separate them, else characters.
+_LEAST_SAID = {
+    Intent.HUMAN: (2, 3),
+    Intent.COMPLAINT: (3, 4),
+    Intent.DISTRESS: (4, 5),
+    Intent.FRAUD: (4, 5),
+}
 _BASE_MAX = 1000  # questions of the base per language that the model learns; more add training time
 _NEUTRAL_MIN = 40  # a lexicon with fewer neutral lines gets no model: it would alarm on anything
 _WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
@@ -258,8 +262,9 @@ def train(
     step = max(len(base) / _BASE_MAX, 1.0)
     taken = [base[int(i * step)] for i in range(min(len(base), _BASE_MAX))]
     neutral = _folded((*lexicon.neutral, *lexicon.lines))
-    signs = [shows_alarm(line) for line in taken]
-    return IntentModel(examples, neutral, _folded(taken), signs) if examples else None
+    if not examples:
+        return None
+    return IntentModel(examples, neutral, _folded(taken), lambda i: shows_alarm(taken[i]))
 
 
 def _folded(lines: Sequence[str]) -> list[str]:
@@ -310,7 +315,8 @@ def by_model(model: IntentModel | None, view: View) -> Iterator[Hit]:
     intent = Intent(guess.label)
     if guess.any_intent < (model.threshold if intent in ALARMS else _MILD):
         return
-    if intent in _GRAVE and _length(view) < _GRAVE_LEAST[view.lexicon.spaced]:
+    words, characters = _LEAST_SAID.get(intent, (0, 0))
+    if _length(view) < (words if view.lexicon.spaced else characters):
         return
     unless = view.lexicon.intents[guess.label].unless
     if any(view.first(unless, clause) for clause in view.clauses):

@@ -37,6 +37,7 @@ __all__ = [
 
 _RANK = {intent: rank for rank, intent in enumerate(Intent)}
 _OWN = 0.95  # the score of a phrasing that the operator wrote
+_ENOUGH = (*ALARMS, Intent.CORRECT, Intent.LANGUAGE)  # where a rule found one, no guess is needed
 _GUESS_LIMIT = 300  # characters; the model knows chat lines, not letters
 _LODGED = re.compile(r"compl|grievance|投诉|投拆|投訴")
 
@@ -107,9 +108,11 @@ class IntentDetector:
             return () if own == NONE else (Detected(Intent(own), _OWN, text.strip(), ""),)
         views = self._views(text, folded, locale)
         hits = self._signs(text, views)
-        if not hits and len(text) <= _GUESS_LIMIT:
-            for view in views:
-                hits.extend(by_model(self._models[view.lexicon.locale], view))
+        if len(text) <= _GUESS_LIMIT and not any(hit.intent in _ENOUGH for hit in hits):
+            for view in _main(views):
+                guesses = by_model(self._models[view.lexicon.locale], view)
+                # Beside "later" or "no surveys" somebody may be in need; a guess of less adds nothing.
+                hits.extend(hit for hit in guesses if not hits or hit.intent in ALARMS)
         return _merge(text, hits, views) if hits else ()
 
     def _signs(self, text: str, views: list[View]) -> list[Hit]:
@@ -136,6 +139,16 @@ class IntentDetector:
             elif not lexicon.spaced and (han or neither):
                 views.append(View(lexicon, intent_text.unspaced_clauses(folded, length)))
         return views
+
+
+def _main(views: list[View]) -> list[View]:
+    """The view of the language that most of a message is in: the model of the other one would judge
+    a few words ("hotline是几号") without what is said about them."""
+    if len(views) < 2:
+        return views
+    words = [word for clause in views[0].clauses for word in clause.form.split()]
+    spaced = sum(word.isascii() for word in words) * 2 > len(words)
+    return [view for view in views if view.lexicon.spaced == spaced]
 
 
 def _merge(text: str, hits: list[Hit], views: list[View]) -> tuple[Detected, ...]:

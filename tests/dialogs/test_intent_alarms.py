@@ -17,20 +17,23 @@ HELD = Path(__file__).parent / "intent_lines" / "held"
 CORPUS = Path(__file__).parent / "replies" / "corpus"
 GOLDEN = Path(__file__).parents[1] / "kb" / "golden"
 
-# In percent: recall at least, alarms on neutral lines at most; two points worse than measured. Whoever
-# mends the detector may read the misses of dev, never those of test.
+# In percent: recall at least, alarms on neutral lines at most; a little worse than measured. Whoever
+# mends the detector may read the misses of dev, never those of test or of blind, which is measured
+# once when the mending is over.
 HELD_LIMITS = {
-    ("en", "dev"): ({"complaint": 80, "distress": 56, "fraud": 84, "human": 94}, 8),
-    ("en", "test"): ({"complaint": 77, "distress": 70, "fraud": 76, "human": 88}, 7),
-    ("zh", "dev"): ({"complaint": 80, "distress": 66, "fraud": 86, "human": 94}, 5),
-    ("zh", "test"): ({"complaint": 54, "distress": 55, "fraud": 74, "human": 92}, 8),
+    ("en", "dev"): ({"complaint": 87, "distress": 62, "fraud": 86, "human": 97}, 2.5),
+    ("en", "test"): ({"complaint": 84, "distress": 75, "fraud": 84, "human": 86}, 3.7),
+    ("en", "blind"): ({"complaint": 68, "distress": 91, "fraud": 73, "human": 81}, 2.7),
+    ("zh", "dev"): ({"complaint": 80, "distress": 80, "fraud": 91, "human": 97}, 3.1),
+    ("zh", "test"): ({"complaint": 75, "distress": 75, "fraud": 80, "human": 92}, 7.9),
+    ("zh", "blind"): ({"complaint": 76, "distress": 80, "fraud": 80, "human": 89}, 2.0),
 }
 # Of the corpus of replies, which nobody learns from: what was found before the hints came.
 CORPUS_FLOORS = {
     "en": {"complaint": 97, "distress": 91, "fraud": 88, "human": 94},
     "zh": {"complaint": 93, "distress": 100, "fraud": 88, "human": 97},
 }
-PLAIN_ALARMS = 1.7  # percent of the golden questions that an article answers
+PLAIN_ALARMS = {"en": 1.1, "zh": 0.6}  # percent of the golden questions that an article answers
 
 
 @cache
@@ -64,6 +67,10 @@ def test_the_held_out_lines_are_many_and_of_every_kind(locale: str) -> None:
     assert sum(half.neutral for half in halves) >= 300
     assert sum(score.lines for half in halves for score in half.intents.values()) >= 150
     assert all(set(half.intents) == {*map(str, ALARMS)} for half in halves)
+    blind = held(locale, "blind")
+    assert blind.neutral >= 150
+    assert sum(score.lines for score in blind.intents.values()) >= 60
+    assert blind.intents["complaint"].lines >= 20
 
 
 @pytest.mark.parametrize("locale", ["en", "zh"])
@@ -79,7 +86,7 @@ def test_plain_questions_that_an_article_answers_raise_hardly_an_alarm(locale: s
     ]
     assert len(plain) > 180
     alarms = [(item.line.text, item.found) for item in plain if item.alarm]
-    assert 100 * len(alarms) / len(plain) <= PLAIN_ALARMS, alarms
+    assert 100 * len(alarms) / len(plain) <= PLAIN_ALARMS[locale], alarms
 
 
 @pytest.mark.parametrize("locale", ["en", "zh"])
@@ -127,6 +134,33 @@ def test_a_question_about_trouble_is_a_question(text: str, locale: str) -> None:
     ],
 )
 def test_a_statement_of_the_same_is_an_alarm(text: str, locale: str, intent: str) -> None:
+    assert intent in {item.intent for item in detector().detect(text, locale)}
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [
+        *[(text, "en") for text in ("tell me", "i want to ask", "you", "your", "listen", "please")],
+        *[
+            (text, "zh")
+            for text in ("你们", "请问一下", "请问", "我想问一下", "麻烦问下", "你们公司")
+        ],
+        ("sole proprietor能开商业户吗", "zh"),
+        ("hotline是几号", "zh"),
+    ],
+)
+def test_a_fragment_is_never_guessed_to_be_an_alarm(text: str, locale: str) -> None:
+    assert not {item.intent for item in detector().detect(text, locale)} & {*ALARMS}
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "intent"),
+    [
+        ("以后别发问卷了，先把我的事办好行不行", "zh", "complaint"),
+        ("别发这些了，先把我的问题解决", "zh", "complaint"),
+    ],
+)
+def test_an_alarm_is_heard_beside_a_wish_for_silence(text: str, locale: str, intent: str) -> None:
     assert intent in {item.intent for item in detector().detect(text, locale)}
 
 
