@@ -100,6 +100,14 @@ def test_a_large_base_is_asked_through_some_of_its_articles(
     monkeypatch.setattr(samples, "_FEWEST_ARTICLES", 20)
     found = samples.ask_hidden(rows, 42, foreign, 0.0)
     assert max(asked) < limit < max(sizes)
+    half = {row.article for row in samples._some_articles(rows, 42)}
+    there = [row.article for row in rows if len(row.text.ids)]
+    assert half == set(range(len(half)))
+    assert len(half) < len(set(there))
+    chosen = [
+        n for n in range(42) if samples._some_articles([Row(n, rows[0].text)] * len(rows), 42)
+    ]
+    assert {n % 2 for n in chosen} == {0, 1}  # an order that repeats loses no subject
     assert set(found.kinds) == set(whole.kinds)
     assert found.found > 0.5
 
