@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kb import softmax
+from kb.columns import Columns, columns_of
 from kb.tokens import Encoded, Field, field_of
 
 Floats = NDArray[np.float32]
@@ -156,25 +157,22 @@ class Index:
         articles: int,
         per_question: bool | None = None,
         meaning: float = 0.0,
+        before: Index | None = None,
     ) -> None:
         """`articles` is their number; each needs a row. `per_question` forces where the classifier is
         trained; None lets the size decide. `meaning` (0–1): its share of the similarity, for which all
-        rows and all questions need vectors of it."""
+        rows and all questions need vectors of it. `before`: an index over many of the same texts, so
+        that only the others are looked up; it changes no ranking."""
         self.articles = articles
         self._owners = np.array([row.article for row in rows], np.intp)
         self._weights = np.array([_WEIGHTS[row.role] for row in rows], np.float32)
         texts = [row.text for row in rows]
-        self._features = (
-            np.unique(np.concatenate([text.ids for text in texts]))
-            if texts
-            else np.zeros(0, np.uint32)
-        )
+        self._columns: Columns = columns_of(texts, before._columns if before else None)
+        self._features = self._columns.features
         self._fields = field_of(self._features)
-        starts, columns, counts = self._locate(texts)
-        seen = np.bincount(columns, minlength=len(self._features))
-        self._rarity = np.log((1 + len(rows)) / (1 + seen)).astype(np.float32) + 1
+        self._rarity = np.log((1 + len(rows)) / (1 + self._columns.seen())).astype(np.float32) + 1
         self._unknown = float(np.log(1 + len(rows))) + 1
-        self._rows = self._matrix(starts, columns, counts)
+        self._rows = self._row_matrix()
         self._postings = self._rows.T.tocsr()
         self._by_article = np.argsort(self._owners, kind="stable")
         self._bounds = np.searchsorted(
@@ -298,7 +296,24 @@ class Index:
         np.cumsum(np.bincount(owner[found], minlength=len(texts)), out=starts[1:])
         return starts, place[found], counts[found]
 
+    def _row_matrix(self) -> Any:
+        columns, starts = self._columns.columns, self._columns.starts
+        values = np.zeros(len(columns), np.float32)
+        for row, end in self._columns.parts():
+            part = slice(starts[row], starts[end])
+            counts = np.concatenate([text.counts for text in self._columns.texts[row:end]])
+            values[part] = self._values(starts[row : end + 1] - starts[row], columns[part], counts)
+        return self._as_matrix(values, columns, starts)
+
     def _matrix(self, starts: Ints, columns: Ints, counts: Floats) -> Any:
+        return self._as_matrix(self._values(starts, columns, counts), columns, starts)
+
+    def _as_matrix(self, values: Floats, columns: NDArray[Any], starts: Ints) -> Any:
+        shape = (len(starts) - 1, len(self._features))
+        indices = columns.astype(np.int32, copy=False)
+        return sparse.csr_matrix((values, indices, starts.astype(np.int32)), shape)
+
+    def _values(self, starts: Ints, columns: NDArray[Any], counts: Floats) -> Floats:
         """Rows of unit length: log counts × rarity, each field brought to its share."""
         height, fields = len(starts) - 1, len(Field)
         values = (1 + np.log(counts)) * self._rarity[columns] ** _IDF_POWER
@@ -308,6 +323,5 @@ class Index:
         norms = np.sqrt(np.bincount(cell, values**2, minlength=height * fields))
         values = values / norms[cell] * _FIELD_WEIGHTS[field]
         lengths = np.sqrt(np.bincount(owner, values**2, minlength=height))
-        values = (values / lengths[owner]).astype(np.float32)
-        shape = (height, len(self._features))
-        return sparse.csr_matrix((values, columns.astype(np.int32), starts.astype(np.int32)), shape)
+        result: Floats = (values / lengths[owner]).astype(np.float32)
+        return result

@@ -60,7 +60,7 @@ class KnowledgeBase:
         given = calibrations or {}
         fitted = _fit if fits else _usual_of
         shelves = {
-            locale: _shelf(readers.of(locale), locale, found, {}, given.get(locale) or fitted)
+            locale: _shelf(readers.of(locale), locale, found, given.get(locale) or fitted)
             for locale, found in _by_locale(articles).items()
         }
         return cls(shelves, readers)
@@ -127,8 +127,8 @@ class KnowledgeBase:
             if old and old.articles == found:
                 shelves[locale] = old
                 continue
-            texts, calibration = (old.texts, old.calibration) if old else ({}, _usual_of)
-            shelves[locale] = _shelf(readers.of(locale), locale, found, texts, calibration)
+            calibration = old.calibration if old else _usual_of
+            shelves[locale] = _shelf(readers.of(locale), locale, found, calibration, old)
         return KnowledgeBase(shelves, readers)
 
     def recalibrated(self, check: Callable[[], None] = lambda: None) -> KnowledgeBase:
@@ -161,21 +161,23 @@ def _shelf(
     reader: Reader,
     locale: str,
     articles: tuple[Article, ...],
-    known: Texts,
     calibration: Calibration | Callable[[Reader, str, tuple[Row, ...], int], Calibration],
+    old: _Shelf | None = None,
 ) -> _Shelf:
-    """`calibration`: one, or what makes one of the rows."""
-    rows, texts = rows_of(articles, reader, known)
+    """`calibration`: one, or what makes one of the rows. `old`: a shelf with many of the same texts."""
+    rows, texts = rows_of(articles, reader, old.texts if old else {})
     if not isinstance(calibration, Calibration):
         calibration = calibration(reader, locale, rows, len(articles))
-    index = Index(rows, len(articles), meaning=calibration.meaning)
+    before = old.index if old else None
+    index = Index(rows, len(articles), meaning=calibration.meaning, before=before)
     return _Shelf(articles, rows, index, calibration, MappingProxyType(texts), reader)
 
 
 def _with_calibration(shelf: _Shelf, calibration: Calibration) -> _Shelf:
     index = shelf.index
     if calibration.meaning != shelf.calibration.meaning:
-        index = Index(shelf.rows, len(shelf.articles), meaning=calibration.meaning)
+        articles, meaning = len(shelf.articles), calibration.meaning
+        index = Index(shelf.rows, articles, meaning=meaning, before=index)
     return replace(shelf, index=index, calibration=calibration)
 
 

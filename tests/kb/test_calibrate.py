@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from kb import shipped
+from kb import samples, shipped
 from kb.article import Article
 from kb.calibrate import Calibration, fit
-from kb.index import Role, Row
+from kb.index import Index, Role, Row
 from kb.samples import FEATURES
 from kb.search import KnowledgeBase
 from kb.tokens import encode
@@ -73,6 +75,41 @@ def test_a_given_calibration_is_used_and_kept_until_asked_for_anew() -> None:
     edited = again.with_changes(removed=[articles[0].key])
     assert edited.calibrations == first.calibrations
     assert edited.recalibrated().calibrations != first.calibrations
+
+
+def test_a_large_base_is_asked_through_some_of_its_articles(
+    rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    class Counted(Index):
+        def __init__(self, rows: Sequence[Row], *others: Any) -> None:
+            asked.append(len(rows))
+            super().__init__(rows, *others)
+
+    monkeypatch.setattr(samples, "Index", Counted)
+    foreign = [encode(line) for line in shipped.out_of_scope("zh")]
+    whole = samples.ask_hidden(rows, 42, foreign, 0.0)
+    sizes, limit = asked[:], len(rows) // 2 + 10
+    asked.clear()
+    monkeypatch.setattr(samples, "_MOST_ROWS", limit)
+    assert (
+        samples.ask_hidden(rows, 42, foreign, 0.0).first == whole.first
+    )  # of few, none is left out
+    asked.clear()
+    monkeypatch.setattr(samples, "_FEWEST_ARTICLES", 20)
+    found = samples.ask_hidden(rows, 42, foreign, 0.0)
+    assert max(asked) < limit < max(sizes)
+    half = {row.article for row in samples._some_articles(rows, 42)}
+    there = [row.article for row in rows if len(row.text.ids)]
+    assert half == set(range(len(half)))
+    assert len(half) < len(set(there))
+    chosen = [
+        n for n in range(42) if samples._some_articles([Row(n, rows[0].text)] * len(rows), 42)
+    ]
+    assert {n % 2 for n in chosen} == {0, 1}  # an order that repeats loses no subject
+    assert set(found.kinds) == set(whole.kinds)
+    assert found.found > 0.5
 
 
 def test_far_questions_score_below_right_ones(calibration: Calibration, rows: list[Row]) -> None:
