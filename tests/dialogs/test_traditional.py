@@ -13,7 +13,7 @@ from dialogs.events import Begin, Said
 from dialogs.state import State
 from dialogs.testing import demo_context, demo_script
 from dialogs.texts import phrases
-from dialogs.traditional import to_traditional, writes_traditional
+from dialogs.traditional import to_simplified, to_traditional, writes_traditional
 
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_size=20)
 
@@ -103,3 +103,9 @@ def test_traditional_characters_are_a_wish_too() -> None:
     assert step.messages[-1].text.endswith("您給幾分？")
     english = advance(script, step.state, Said("English please"), context)
     assert english.messages[0].text == "Sure, English from here on."
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud83d", "\udfff\0"])
+def test_what_no_converter_takes_stays_and_the_rest_is_shown(odd: str) -> None:
+    assert to_simplified(f"提現{odd}手續費") == f"提现{odd}手续费"
+    assert to_traditional(f"提现{odd}手续费", "TW") == f"提現{odd}手續費"
