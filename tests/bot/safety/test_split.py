@@ -52,7 +52,7 @@ def test_numbered_words_and_several_in_a_message_are_found() -> None:
 def test_talk_in_the_first_and_the_last_message_hides_no_words(
     before: str, after: str, cut: int
 ) -> None:
-    recent = "good morning", before + " ".join(WORDS[:cut])
+    recent = "bonjour madame", before + " ".join(WORDS[:cut])
     ((kind, places),) = parts(recent, " ".join(WORDS[cut:]) + after)
     assert kind == "seed_phrase"
     assert places == [(1, " ".join(WORDS[:cut])), (2, " ".join(WORDS[cut:]))]
