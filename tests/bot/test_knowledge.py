@@ -15,6 +15,11 @@ from bot.knowledge import Knowledge, alone, fingerprint, publish, published
 from bot.store.database import Database
 from bot.store.schema import migrate
 from dialogs.context import FaqDecision
+from dialogs.effects import Answered
+from dialogs.engine import advance
+from dialogs.events import Begin, Said
+from dialogs.state import State
+from dialogs.testing import demo_context, demo_script
 from dialogs.texts import TextError
 from kb.article import Article, Link
 from kb.encoder import shipped_encoder
@@ -136,3 +141,20 @@ async def test_two_imports_at_once_are_two_versions(database_url: str) -> None:
         assert article.version == 4
     finally:
         await db.dispose()
+
+
+@pytest.mark.parametrize(
+    ("question", "answered"),
+    [("how do I withdraw money?", ["withdraw"]), ("how tall is Mount Everest?", [])],
+)
+def test_what_one_language_lacks_is_answered_in_that_of_the_conversation(
+    question: str, answered: list[str]
+) -> None:
+    chinese = Knowledge((a for a in articles() if a.locale == "zh"), Company.load(None))
+    script, context = demo_script(), replace(demo_context("zh"), faq=chinese)
+    state = advance(script, State("demo", 1, "zh"), Begin(), context).state
+    step = advance(script, state, Said(question), context)
+    assert [e.article for e in step.effects if isinstance(e, Answered)] == answered
+    english = replace(state, locale="en")
+    step = advance(script, english, Said(question), context)
+    assert not any(isinstance(e, Answered) for e in step.effects)
