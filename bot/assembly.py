@@ -54,7 +54,8 @@ async def open_services(
     `web` and `worker`: what this process will do, as its Runtime is told; a command does neither,
     and takes no work from the bus.
 
-    Raises SettingsError, DatabaseError, KeysError, ScriptError, LexiconError: one line that says what to do.
+    Raises SettingsError, DatabaseError, KeysError, ScriptError, LexiconError,
+    ShippedFileError: one line that says what to do.
     """
     clock = clock or SystemClock()
     db = await Database.open(settings.database)

@@ -153,5 +153,5 @@ def _read_calibrations(path: Path, mark: str) -> dict[str, Calibration] | None:
         if data["mark"] != mark:
             return None
         return {name: Calibration.from_json(text) for name, text in data["calibrations"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

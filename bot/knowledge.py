@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.calibrated import (
@@ -152,7 +153,11 @@ class Knowledge:
         values = self._company.values(item.locale)
         colon = "：" if item.locale.startswith("zh") else ": "
         try:
-            lines = [f"{link.label}{colon}{render_text(link.url, values)}" for link in item.links]
+            title = render_text(item.title, values)
+            lines = [
+                f"{render_text(link.label, values)}{colon}{render_text(link.url, values)}"
+                for link in item.links
+            ]
             video = render_text(item.video, values)
             body = to_plain(render_text(item.body, values))
         except TextError as error:
@@ -163,7 +168,7 @@ class Knowledge:
         if video:  # read as "play" in every language, where no picture can be shown
             lines.append(f"▶ {video}")
         text = "\n".join([body, *lines])
-        return FaqArticle(item.id, item.version, item.title, text, video=video)
+        return FaqArticle(item.id, item.version, title, text, video=video)
 
 
 async def open_knowledge(
@@ -176,6 +181,7 @@ async def open_knowledge(
 ) -> Knowledge:
     """The published articles of the database; an empty one is filled with the shipped articles."""
     async with db.write() as conn:
+        await alone(conn)
         if not await conn.scalar(select(func.count()).select_from(article_table)):
             await publish(conn, shipped_articles(), now)
     async with db.read() as conn:
@@ -206,6 +212,13 @@ async def published(conn: AsyncConnection) -> tuple[Article, ...]:
         .order_by(article_table.c.id, article_table.c.locale)
     )
     return tuple(_article(row) for row in rows.mappings())
+
+
+async def alone(conn: AsyncConnection) -> None:
+    """Until this transaction ends, nobody else publishes: two imports at once would both give the
+    next version. Writers of SQLite are alone already."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(sql("LOCK TABLE article IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def publish(conn: AsyncConnection, articles: Iterable[Article], now: datetime) -> int:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from aiogram.types import Message, Update, User
 
 from channels.base import Parsed
+from channels.json_text import load_json
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 from channels.text import clean
 
@@ -66,7 +66,7 @@ def parse_update(body: bytes, account: str) -> Parsed:
     was tapped, the earliest it can be (1970 where Telegram does not tell even that).
     """
     try:
-        raw = orjson.loads(body)
+        raw = load_json(body)
     except ValueError:
         return _ignored("not_json")
     if not isinstance(raw, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from channels.base import Parsed
+from channels.json_text import load_json
 from channels.message import (
     Address,
     Incoming,
@@ -313,24 +311,9 @@ def _contact(phone: str, bsuid: str, contacts: list[Json]) -> Json | None:
 def _load(body: bytes) -> Json:
     """The JSON object in `body`, or an empty one."""
     try:
-        return _object(orjson.loads(body))
-    except orjson.JSONDecodeError:
-        pass
-    # orjson refuses half a surrogate pair, which platforms produce where they cut a name short.
-    try:
-        return _object(_mended(json.loads(body)))
-    except (ValueError, RecursionError):
+        return _object(load_json(body))
+    except ValueError:
         return {}
-
-
-def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
-    return value
 
 
 def _object(value: Any) -> Json:

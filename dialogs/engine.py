@@ -104,8 +104,10 @@ def _in_their_script(turn: Turn) -> tuple[Message, ...]:
     if not turn.state.traditional:
         return tuple(turn.messages)
     person = turn.context.person
-    brand = str(turn.context.company(turn.state.locale).get("brand", ""))
-    return tuple(shown(turn.messages, person.region, (person.name, brand)))
+    # Articles come in the language of their question, so with the brand of that language.
+    company = turn.context.company
+    brands = [str(company(locale).get("brand", "")) for locale in turn.script.locales]
+    return tuple(shown(turn.messages, person.region, (person.name, *brands)))
 
 
 # ── opening, silence and the way back from a person ─────────────────────────────────────────────

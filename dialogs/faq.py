@@ -28,8 +28,14 @@ _WHY = re.compile(
 
 
 def find(turn: Turn, text: str) -> FaqResult:
-    """The knowledge base's decision, in the language of the text."""
-    return turn.context.faq.find(text, text_locale(text, turn.state.locale))
+    """The knowledge base's decision, in the language of the text; where that has nothing, a sure
+    answer in the language of the conversation, which the person reads too."""
+    faq, locale, own = turn.context.faq, text_locale(text, turn.state.locale), turn.state.locale
+    found = faq.find(text, locale)
+    if locale == own or found.decision is not FaqDecision.ABSTAIN:
+        return found
+    there = faq.find(text, own)
+    return there if there.decision is FaqDecision.ANSWER else found
 
 
 def answer_question(turn: Turn, text: str) -> bool:

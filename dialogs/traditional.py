@@ -18,6 +18,7 @@ from dialogs.effects import Message
 HONG_KONG = frozenset(("HK", "MO"))  # ISO 3166; elsewhere as in Taiwan
 _LOCALE = re.compile(r"zh[-_](?:[a-z]{3}[-_])?(?:hant|tw|hk|mo)\b", re.IGNORECASE)
 _HAN = re.compile(r"[㐀-鿿]")
+_NO_TEXT = re.compile("([\0\ud800-\udfff]+)")
 _ADDRESS = r"(?:https?://|www\.)[^\s，。！？；、）】》」]+|[\w.+-]+@[\w-]+\.[\w.-]+"
 # Simplified forms that are characters of their own in traditional writing: they tell nothing.
 _BOTH = frozenset(
@@ -48,17 +49,17 @@ def writes_traditional(text: str) -> bool | None:
 
 def to_simplified(text: str) -> str:
     """The text in simplified characters, for comparing; as many characters as before."""
-    return str(_converter("t2s").convert(text)) if _HAN.search(text) else text
+    return _converted(text, "t2s") if _HAN.search(text) else text
 
 
 def to_traditional(text: str, region: str, keep: Iterable[str] = ()) -> str:
     """The text in the traditional characters of a region; what stands in `keep` is not touched."""
     if _HAN.search(text) is None:
         return text
-    convert = _converter("s2hk" if region in HONG_KONG else "s2tw").convert
+    name = "s2hk" if region in HONG_KONG else "s2tw"
     kept = _kept(tuple(sorted((name for name in keep if name), key=len, reverse=True)))
     pieces = kept.split(text)
-    return "".join(piece if n % 2 else str(convert(piece)) for n, piece in enumerate(pieces))
+    return "".join(piece if n % 2 else _converted(piece, name) for n, piece in enumerate(pieces))
 
 
 def shown(messages: Sequence[Message], region: str, keep: Iterable[str]) -> list[Message]:
@@ -80,6 +81,14 @@ def shown(messages: Sequence[Message], region: str, keep: Iterable[str]) -> list
 @lru_cache(maxsize=256)
 def _kept(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"({'|'.join([_ADDRESS, *map(re.escape, names)])})", re.IGNORECASE)
+
+
+def _converted(text: str, name: str) -> str:
+    """OpenCC refuses half a surrogate pair and ends at a NUL: both stay as they are."""
+    pieces = _NO_TEXT.split(text)
+    return "".join(
+        piece if n % 2 else str(_converter(name).convert(piece)) for n, piece in enumerate(pieces)
+    )
 
 
 @cache

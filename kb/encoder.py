@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -96,7 +97,16 @@ class Encoder:
                     file["scales"],
                 )
             fits = about["format"] == FORMAT and found._is_sound()
-        except (OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        except (
+            OSError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            NotImplementedError,
+            BadZipFile,
+            zlib.error,
+        ) as error:
             raise ValueError(f"no encoder file: {error}") from error
         if not fits:
             raise ValueError("the encoder file is of another format: train it again")
@@ -112,7 +122,18 @@ class Encoder:
         )
 
 
+class ShippedFileError(Exception):
+    """A file of the package is missing or broken. The text is one line that says what to do."""
+
+
 @cache
 def shipped_encoder() -> Encoder:
-    """The encoder that comes with the package."""
-    return Encoder.from_bytes(data_file("encoder.npz"))
+    """The encoder that comes with the package. Raises ShippedFileError."""
+    try:
+        return Encoder.from_bytes(data_file("encoder.npz"))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ShippedFileError(
+            f"kb/data/encoder.npz cannot be used ({why}). Install Huifang again, or make the file "
+            "with `huifang kb train-encoder`."
+        ) from error

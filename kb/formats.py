@@ -56,7 +56,12 @@ _ALIASES = {
     "负责人": "owner", "复核日期": "review", "版本": "version", "问法": "phrasings", "相似问": "phrasings",
     "相关": "related", "链接": "links", "视频": "video", "答案": "answer", "回答": "answer", "正文": "answer",
 }  # fmt: skip
-_MOST_ID_CHARS = 200
+# As the database keeps them; an answer is five messages at most, and nobody asks in more than a few lines.
+MOST_CHARS = {
+    "id": 64, "locale": 16, "title": 300, "category": 32, "owner": 64, "video": 2_000, "answer": 20_000,
+    "phrasings": 500, "related": 64,
+}  # fmt: skip
+MOST_PHRASINGS = 1_000  # of one article; ten thousand cost a minute and find no more than a hundred
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -122,10 +127,19 @@ class _Check:
         return ""
 
     def whole(self, field: str, value: str) -> str:
-        """JSON can hold half of a surrogate pair, which no file and no channel takes."""
+        """JSON can hold half of a surrogate pair, which no file and no channel takes, and the sign
+        NUL, which PostgreSQL does not keep."""
+        if "\0" in value:
+            self.problem(field, f"{field} has the sign NUL (\\u0000)", "remove it")
+            return ""
         if any("\ud800" <= sign <= "\udfff" for sign in value):
             what = f"{field} has half a character (\\ud800 to \\udfff without its other half)"
             self.problem(field, what, "write the character itself")
+            return ""
+        most = MOST_CHARS.get(field, len(value))
+        if len(value) > most:
+            what = f"{field} has {len(value):,} characters, {value[:20]!r}…"
+            self.problem(field, what, f"write at most {most:,}")
             return ""
         return value
 
@@ -135,7 +149,12 @@ class _Check:
             return ()
         if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
             lines = (clean_line(self.whole(field, str(item))) for item in value)
-            return tuple(line for line in lines if line)
+            found = tuple(line for line in lines if line)
+            if len(found) <= MOST_PHRASINGS:
+                return found
+            what = f"{field} has {len(found):,} lines"
+            self.problem(field, what, f"keep the {MOST_PHRASINGS:,} that people write most")
+            return ()
         self.problem(
             field, f"{field} is not a list of texts", "write one text a line, each after '- '"
         )
@@ -150,10 +169,10 @@ class _Check:
 
     def identifier(self) -> str:
         value = self.required("id")
-        if len(value) > _MOST_ID_CHARS or not value.isprintable() or " " in value or "/" in value:
+        if not value.isprintable() or " " in value or "/" in value:
             self.problem(
-                "id", f"id {value[:40]!r} has a space, a slash or is too long",
-                f"use letters, digits and - _ . only, at most {_MOST_ID_CHARS} characters",
+                "id", f"id {value[:40]!r} has a space or a slash",
+                f"use letters, digits and - _ . only, at most {MOST_CHARS['id']} characters",
             )  # fmt: skip
         return value
 

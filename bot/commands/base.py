@@ -38,6 +38,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     from dialogs.lexicons import LexiconError
     from dialogs.source import ScriptError
     from dialogs.texts import TextError
+    from kb.encoder import ShippedFileError
 
     try:
         return asyncio.run(work)
@@ -54,6 +55,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         TextError,
         FollowupError,
         HealthError,
+        ShippedFileError,
     ) as error:
         fail(str(error))
     except KeyboardInterrupt:

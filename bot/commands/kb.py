@@ -13,10 +13,10 @@ import typer
 
 from bot.commands.base import USAGE, fail, run, services
 from bot.commands.kb_eval import evaluate, plain
-from bot.commands.kb_files import aids, articles_of, own_articles, write
+from bot.commands.kb_files import aids, articles_of, own_articles, sendable_articles_of, write
 from bot.commands.kb_training import train_encoder
 from bot.company import Company
-from bot.knowledge import Knowledge, publish, published
+from bot.knowledge import Knowledge, alone, publish, published
 from kb.answer import Decision
 from kb.article import Article
 from kb.formats import write_csv, write_jsonl
@@ -61,7 +61,7 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="compare only")] = False,
 ) -> None:
     """Publish articles from a file: all of them, or none if one is wrong."""
-    articles = articles_of(file)
+    articles = sendable_articles_of(file)
 
     async def compare() -> None:
         _changes(await own_articles(), articles)
@@ -70,10 +70,10 @@ def import_file(
 
     async def work() -> None:
         async with services() as it:
-            async with it.db.read() as conn:
-                changed = _changes(await published(conn), articles)
             Knowledge(articles, it.company)  # an unknown placeholder is found here, not in a chat
             async with it.db.write() as conn:
+                await alone(conn)
+                changed = _changes(await published(conn), articles)
                 await publish(conn, changed, datetime.now(UTC))
             typer.echo("Published. A running server takes it up within seconds.")
 

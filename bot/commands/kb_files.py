@@ -68,11 +68,34 @@ def _no_database(url: str) -> bool:
 def articles_of(file: Path) -> tuple[Article, ...]:
     """The articles of a file of any format; ends the command where it is wrong."""
     reading = _parse(file)
-    if reading.problems:
-        refuse(reading.problems)
+    problems = (*reading.problems, *_said_twice(reading))
+    if problems:
+        refuse(problems)
     if not reading.articles:
         fail(f"{file}:1: there is no article in the file; write one object a line")
     return tuple(reading.articles)
+
+
+def sendable_articles_of(file: Path) -> tuple[Article, ...]:
+    """`articles_of` for articles that people are sent: each has an answer."""
+    articles = articles_of(file)
+    for item in articles:
+        if not (item.body or item.links or item.video):
+            fix = "write what people are to be told"
+            fail(f"{file}: article {item.id} ({item.locale}) has no answer; {fix}")
+    return articles
+
+
+def _said_twice(reading: Reading) -> list[Problem]:
+    """Which of two articles of one id is meant is the editor's to say."""
+    first: dict[tuple[str, str], str] = {}
+    problems = []
+    for item, (file, line) in zip(reading.articles, reading.places, strict=True):
+        if item.key in first:
+            what = f"article {item.id!r} ({item.locale}) stands here again, as in {first[item.key]}"
+            problems.append(Problem(file, line, what, "keep one of them, or give it its own id"))
+        first.setdefault(item.key, f"{file}:{line}")
+    return problems
 
 
 def questions_of(file: Path, articles: Iterable[Article]) -> tuple[Question, ...]:

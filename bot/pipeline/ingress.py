@@ -224,7 +224,9 @@ def _payload(incoming: Incoming, place: Resolved, locale: str) -> dict[str, Any]
     """What the turn needs, with the secrets removed before anything is stored."""
     payload: dict[str, Any] = {}
     if incoming.text:
-        cleaned = redact(incoming.text, RedactionContext(locale))
+        # Half a surrogate pair is no text that can be stored; the rest of the message is.
+        text = incoming.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        cleaned = redact(text, RedactionContext(locale))
         payload["text"] = cleaned.text
         if cleaned.found:
             payload["redacted"] = [str(finding.kind) for finding in cleaned.found]

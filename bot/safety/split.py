@@ -20,6 +20,7 @@ from bot.safety.detectors.seed_phrase import (
     WITH_CONTEXT,
     chinese_words,
     english_words,
+    is_close,
 )
 from bot.safety.notices import KIND_OF_MARKER
 
@@ -37,6 +38,8 @@ is the number no word words next then and last first second third fourth fifth s
 eighth ninth tenth st nd rd th ok a
 """
 _FILLER = frozenset(_FILLER_WORDS.split())
+_EDGE = 300  # characters; 24 words of eight letters, numbered
+_NAMES = frozenset(("phrase", "seed", "word"))  # words of the list that announce it
 _NUMBERS_MAX = 8  # messages; a card number in more pieces is not told from a row of answers
 
 
@@ -136,12 +139,20 @@ def _is_rest_of_id(digits: str) -> bool:
 
 
 def _words(messages: list[_Message]) -> Iterator[SplitFinding]:
-    """English recovery words, one or more in each message."""
+    """English recovery words, one or more in each message. Talk may stand before the first of them
+    ("my phrase is …") and after the last."""
     known = english_words()
     parts: list[SplitPart] = []
     count = 0
     for message in reversed(messages):
         if not _all_known(message.normal.words, known):
+            is_newest = message is messages[-1]
+            run = _words_at_edge(message.normal.words, known, at_end=not is_newest)
+            if run:
+                parts.insert(0, message.part(run[0].start(), run[-1].end()))
+                count += sum(token.group() not in _FILLER for token in run)
+            if run and is_newest:
+                continue
             break
         tokens = [t for t in _WORD.finditer(message.normal.words) if t.group() not in _FILLER]
         if not tokens and parts and len(message.normal.words) <= 8:
@@ -152,6 +163,26 @@ def _words(messages: list[_Message]) -> Iterator[SplitFinding]:
         count += len(tokens)
     if len(parts) >= 2 and count >= _least(messages):
         yield SplitFinding(SecretKind.SEED_PHRASE, tuple(parts))
+
+
+def _words_at_edge(words: str, known: frozenset[str], *, at_end: bool) -> list[re.Match[str]]:
+    """The recovery words side by side with which a text ends, or begins."""
+    start = max(0, len(words) - _EDGE) if at_end else 0
+    tokens = list(_WORD.finditer(words, start, start + _EDGE))
+    run: list[re.Match[str]] = []
+    for token in reversed(tokens) if at_end else tokens:
+        first, second = (token, run[-1]) if run and at_end else (run[-1] if run else token, token)
+        side_by_side = not run or is_close(words, first.end(), second.start())
+        if not side_by_side or (token.group() not in known and token.group() not in _FILLER):
+            break
+        run.append(token)
+    if at_end:
+        run.reverse()
+        while run and (run[0].group() in _NAMES or run[0].group() in _FILLER):
+            del run[0]
+    while run and run[-1].group() in _FILLER:
+        run.pop()
+    return run
 
 
 def _all_known(words: str, known: frozenset[str]) -> bool:

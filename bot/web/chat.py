@@ -28,6 +28,7 @@ from bot.store.tables import address, conversation, message, web_session
 from bot.web.guard import ServicesOf, netloc
 from bot.web.hooks import read_body
 from bot.web.page import LOCALES, render, viewer_locale
+from channels.json_text import load_json
 from channels.message import Address, Incoming, IncomingKind, Media, MediaKind
 
 router = APIRouter()
@@ -309,8 +310,8 @@ async def _json(request: Request) -> dict[str, Any] | None:
     if body is None:
         return None
     try:
-        data = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
+        data = load_json(body or b"{}")
+    except ValueError:
         return None
     return data if isinstance(data, dict) else None
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from bot.company import Company
-from bot.knowledge import Knowledge
+from bot.knowledge import Knowledge, alone, fingerprint, publish, published
+from bot.store.database import Database
+from bot.store.schema import migrate
 from dialogs.context import FaqDecision
+from dialogs.effects import Answered
+from dialogs.engine import advance
+from dialogs.events import Begin, Said
+from dialogs.state import State
+from dialogs.testing import demo_context, demo_script
+from dialogs.texts import TextError
 from kb.article import Article, Link
+from kb.encoder import shipped_encoder
 from kb.shipped import articles
 
 
@@ -84,3 +97,64 @@ def test_links_and_the_video_stand_as_text_under_an_answer(locale: str, lines: l
     assert ready is not None
     assert ready.text.splitlines() == ["One", "", "• two", "• three", *lines]
     assert ready.video == "https://www.example.com/help/video"
+
+
+def test_titles_and_labels_are_rendered_like_the_answer() -> None:
+    link = Link("{{brand}} help", "{{links.help}}")
+    article = Article("a", "en", "Is {{brand}} safe?", "Yes.", links=(link,))
+    ready = Knowledge((article,), Company.load(None)).article("a", "en")
+    assert ready is not None
+    assert ready.title == "Is Sample Wallet safe?"
+    assert ready.text == "Yes.\nSample Wallet help: https://www.example.com/help"
+    broken = replace(article, title="{{brnd}}?")
+    with pytest.raises(TextError, match=r"article a \(en\): 'brnd' is undefined"):
+        Knowledge((broken,), Company.load(None))
+
+
+@pytest.mark.parametrize("calibrations", ["[]", "null", '{"en": 7}', '{"en": "{}"}', "{"])
+def test_a_broken_file_of_calibrations_costs_only_time(tmp_path: Path, calibrations: str) -> None:
+    article = Article("a", "en", "Is it safe?", "Yes.")
+    mark = fingerprint([article], [shipped_encoder()])
+    cache = tmp_path / "calibration.json"
+    cache.write_text(f'{{"mark": "{mark}", "calibrations": {calibrations}}}')
+    found = Knowledge((article,), Company.load(None), cache).find("is it safe?", "en")
+    assert found.decision is FaqDecision.ANSWER
+
+
+async def test_two_imports_at_once_are_two_versions(database_url: str) -> None:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    db = await Database.open(database_url)
+    try:
+        await migrate(db)
+
+        async def import_once(body: str) -> None:
+            async with db.write() as conn:
+                await alone(conn)
+                await published(conn)
+                await asyncio.sleep(0.05)  # long enough for the other one to begin
+                item = Article("a", "en", "T", body)
+                await publish(conn, [item], now)
+
+        await asyncio.gather(*(import_once(f"body {n}") for n in range(4)))
+        async with db.read() as conn:
+            (article,) = await published(conn)
+        assert article.version == 4
+    finally:
+        await db.dispose()
+
+
+@pytest.mark.parametrize(
+    ("question", "answered"),
+    [("how do I withdraw money?", ["withdraw"]), ("how tall is Mount Everest?", [])],
+)
+def test_what_one_language_lacks_is_answered_in_that_of_the_conversation(
+    question: str, answered: list[str]
+) -> None:
+    chinese = Knowledge((a for a in articles() if a.locale == "zh"), Company.load(None))
+    script, context = demo_script(), replace(demo_context("zh"), faq=chinese)
+    state = advance(script, State("demo", 1, "zh"), Begin(), context).state
+    step = advance(script, state, Said(question), context)
+    assert [e.article for e in step.effects if isinstance(e, Answered)] == answered
+    english = replace(state, locale="en")
+    step = advance(script, english, Said(question), context)
+    assert not any(isinstance(e, Answered) for e in step.effects)

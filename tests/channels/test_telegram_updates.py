@@ -292,9 +292,15 @@ def test_what_is_not_one_persons_word_to_us_is_counted(update: object, name: str
     assert ignored(update) == name
 
 
-@pytest.mark.parametrize("junk", [b"", b"{", b"\xff\xfe", b"NaN", b'{"a":"\\ud800"}', b"[" * 9999])
+@pytest.mark.parametrize("junk", [b"", b"{", b"\xff\xfe", b"NaN", b'{"a":"\\ud800"', b"[" * 9999])
 def test_what_is_no_json_is_counted(junk: bytes) -> None:
     assert parse_update(junk, ACCOUNT).ignored == {"not_json": 1}
+
+
+def test_half_a_character_does_not_cost_the_words() -> None:
+    body = json.dumps(message(text="what is the fee \ud83d?")).encode()
+    (incoming,) = parse_update(body, ACCOUNT).incoming
+    assert incoming.text == "what is the fee \ufffd?"
 
 
 def test_odd_shapes_in_parts_that_nobody_reads_do_not_cost_the_words() -> None:

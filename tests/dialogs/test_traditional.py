@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialogs.context import FaqArticle, FaqDecision, FaqResult
 from dialogs.engine import advance
 from dialogs.events import Begin, Said
 from dialogs.state import State
 from dialogs.testing import demo_context, demo_script
 from dialogs.texts import phrases
-from dialogs.traditional import to_traditional, writes_traditional
+from dialogs.traditional import to_simplified, to_traditional, writes_traditional
 
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), max_size=20)
 
@@ -103,3 +106,38 @@ def test_traditional_characters_are_a_wish_too() -> None:
     assert step.messages[-1].text.endswith("您給幾分？")
     english = advance(script, step.state, Said("English please"), context)
     assert english.messages[0].text == "Sure, English from here on."
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud83d", "\udfff\0"])
+def test_what_no_converter_takes_stays_and_the_rest_is_shown(odd: str) -> None:
+    assert to_simplified(f"提現{odd}手續費") == f"提现{odd}手续费"
+    assert to_traditional(f"提现{odd}手续费", "TW") == f"提現{odd}手續費"
+
+
+def test_the_brand_stays_as_it_is_written_in_every_language() -> None:
+    context, script = demo_context("en"), demo_script()
+    texts = {"en": {"brand": "Sample"}, "zh": {"brand": "回访钱包"}}
+    answer = FaqArticle("a", 1, "T", "请打开回访钱包查询")
+    faq = FoundFaq(FaqResult(FaqDecision.ANSWER, (answer,)))
+    known = context.company
+
+    def company(locale: str) -> Mapping[str, Any]:
+        return {**known(locale), **texts[locale]}
+
+    context = replace(context, company=company, faq=faq)
+    state = advance(script, State("demo", 1, "en"), Begin(), context).state
+    step = advance(script, state, Said("手續費是多少？"), context)
+    assert step.messages[0].text.startswith("請打開回访钱包查詢")
+
+
+@dataclass(frozen=True)
+class FoundFaq:
+    """Finds the same for everything."""
+
+    result: FaqResult
+
+    def find(self, text: str, locale: str) -> FaqResult:
+        return self.result
+
+    def article(self, article_id: str, locale: str) -> FaqArticle | None:
+        return None

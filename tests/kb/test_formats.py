@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from datetime import date
 
@@ -18,7 +19,7 @@ _signs = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 _text = st.text(_signs, max_size=40)
 _line = _text.map(lambda text: " ".join(text.split())).filter(bool)
 _name = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
-_maybe = st.one_of(st.just(""), _line)
+_maybe = st.one_of(st.just(""), _line.filter(lambda line: len(line) <= 32))
 
 
 @st.composite
@@ -136,6 +137,30 @@ def test_a_broken_csv_says_where_and_what(text: str, line: int, what: str) -> No
     (problem,) = read_csv(text, "f.csv").problems
     assert problem.line == line
     assert what in problem.what
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "what"),
+    [
+        ("id", "i" * 65, "id has 65 characters"),
+        ("locale", "zh" + "-Hant" * 9, "locale has 47 characters"),
+        ("category", "c" * 33, "category has 33 characters"),
+        ("owner", "o" * 65, "owner has 65 characters"),
+        ("title", "t" * 301, "title has 301 characters"),
+        ("title", "a\0b", "title has the sign NUL"),
+        ("answer", "word " * 2_000_000, "answer has 10,000,000 characters"),
+        ("phrasings", ["p" * 501], "phrasings has 501 characters"),
+        ("phrasings", ["a\0b"], "phrasings has the sign NUL"),
+        ("phrasings", [f"how {n}" for n in range(1001)], "phrasings has 1,001 lines"),
+    ],
+)
+def test_what_no_database_and_no_chat_takes_is_refused(
+    field: str, value: object, what: str
+) -> None:
+    record = {"id": "a", "locale": "en", "title": "x", "answer": "y"} | {field: value}
+    problems = read_jsonl(json.dumps(record), "f.jsonl").problems
+    assert what in problems[0].what
+    assert len(str(problems[0])) < 200
 
 
 def test_a_sound_article_is_read_beside_a_broken_one() -> None:

@@ -96,14 +96,15 @@ def _runs(
             first = i + 1
             continue
         following = tokens[i + 1].start() if i + 1 < len(tokens) else -1
-        joined = following >= 0 and marks[i + 1] and _close(words, token.end(), following)
+        joined = following >= 0 and marks[i + 1] and is_close(words, token.end(), following)
         if not joined:
             if i + 1 - first >= least:
                 yield Finding(SecretKind.SEED_PHRASE, tokens[first].start(), token.end())
             first = i + 1
 
 
-def _close(words: str, start: int, end: int) -> bool:
+def is_close(words: str, start: int, end: int) -> bool:
+    """Whether two words, with this between them, stand side by side in a phrase."""
     return _GAP.fullmatch(words, start, end) is not None
 
 

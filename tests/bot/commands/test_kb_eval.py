@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli import app
+from kb.encoder import shipped_encoder
 from kb.golden import Evaluation
 
 KB = "".join(
@@ -170,6 +171,7 @@ def test_bad_questions_are_named_by_file_line_and_fix(
         (b'{"id": "a", "locale": "en", "title": "\\ud800"}', "kb.jsonl:1: title has half a character"),
         (b'{"id": "a", "locale": "en", "title": "x", "phrasings": ["\\ud800"]}', "kb.jsonl:1: phrasings has half a character"),
         (b"nonsense", "kb.jsonl:1: the line is no JSON"),
+        (KB.encode() * 2, "kb.jsonl:4: article 'fees' (en) stands here again, as in kb.jsonl:1; keep one"),
     ],
 )  # fmt: skip
 def test_bad_articles_are_named_by_file_line_and_fix(
@@ -263,3 +265,29 @@ def test_unknown_placeholder_is_one_line(folder: Path) -> None:
         assert result.exit_code == 1
         assert "article fees (en): 'brnd' is undefined; correct" in result.stderr
         assert len(click.unstyle(result.stderr).splitlines()) == 1
+
+
+def test_an_article_without_an_answer_is_not_published(folder: Path) -> None:
+    (folder / "kb.jsonl").write_text(KB.replace("A.", " "), "utf-8")
+    result = run("import", "kb.jsonl", "--dry-run")
+    assert result.exit_code == 1
+    assert "kb.jsonl: article fees (en) has no answer; write what" in click.unstyle(result.stderr)
+    assert run("eval", "--kb", "kb.jsonl", "--questions", "q.jsonl").exit_code == 0
+
+
+@pytest.mark.parametrize("broken", [None, b"", b"PK\x03\x04 cut"])
+def test_a_package_without_its_encoder_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, broken: bytes | None
+) -> None:
+    def data_file(name: str) -> bytes:
+        if broken is None:
+            raise FileNotFoundError(2, "No such file or directory")
+        return broken
+
+    monkeypatch.setattr("kb.encoder.data_file", data_file)
+    shipped_encoder.cache_clear()
+    result = run("ask", "what is the fee", "--kb", "kb.jsonl")
+    assert result.exit_code == 1
+    assert "kb/data/encoder.npz cannot be used (" in result.stderr
+    assert "Install Huifang again" in result.stderr
+    assert isinstance(result.exception, SystemExit)

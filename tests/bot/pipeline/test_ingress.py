@@ -27,6 +27,15 @@ async def test_a_redelivered_update_is_kept_and_answered_once(world: World) -> N
     assert len(await world.rows(inbox, inbox.c.external_id == "u1")) == 1
 
 
+@pytest.mark.parametrize("text", ["4 \ud83d", "\udfff\ud83d 4", "4\0"])
+async def test_half_a_character_is_no_reason_to_lose_a_message(world: World, text: str) -> None:
+    await world.start()
+    assert await world.say(text)
+    (row,) = await world.rows(inbox, inbox.c.kind == "text")
+    assert row.processed_at is not None
+    assert row.error is None
+
+
 async def test_one_delivery_with_the_same_update_twice_keeps_it_once(world: World) -> None:
     update = world.incoming(TEXT, text="hi", external_id="u1")
     await world.accept(update, update)

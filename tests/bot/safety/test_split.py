@@ -44,6 +44,20 @@ def test_numbered_words_and_several_in_a_message_are_found() -> None:
     assert places[0] == (0, f"{WORDS[0]} {WORDS[1]}")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("my recovery phrase is ", ""), ("", " should I worry?"), ("so: ", " ok? bye")],
+)
+@pytest.mark.parametrize("cut", [2, 6, 10])
+def test_talk_in_the_first_and_the_last_message_hides_no_words(
+    before: str, after: str, cut: int
+) -> None:
+    recent = "bonjour madame", before + " ".join(WORDS[:cut])
+    ((kind, places),) = parts(recent, " ".join(WORDS[cut:]) + after)
+    assert kind == "seed_phrase"
+    assert places == [(1, " ".join(WORDS[:cut])), (2, " ".join(WORDS[cut:]))]
+
+
 def test_chinese_words_one_by_one_are_found() -> None:
     assert parts(tuple(ZH12[:11]), ZH12[11]) == [("seed_phrase", list(enumerate(ZH12)))]
 
@@ -84,6 +98,8 @@ def test_numbers_and_keys_in_pieces_are_found(
         (("5", "4", "5", "很满意"), "1234"),
         (("4111", "1111", "你好，我的余额是 200 元", "1111"), "1111"),
         (("yes", "ok", "thanks"), "good"),
+        (("I lost my recovery phrase", "can you help"), "yes please help me now with this"),
+        (("where is the fee for the card", "and the limit"), "that is all"),
         (("好", "是", "对", "嗯"), "行"),
         ((HEX64[:32],), "谢谢"),
         (("2026", "11"), "21"),
