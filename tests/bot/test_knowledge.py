@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.calibrated import fingerprint
 from bot.company import Company
-from bot.knowledge import Knowledge, alone, fingerprint, publish, published
+from bot.knowledge import Knowledge, alone, publish, published
 from bot.store.database import Database
 from bot.store.schema import migrate
 from dialogs.context import FaqDecision
