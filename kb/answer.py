@@ -11,6 +11,9 @@ from kb.calibrate import Calibration
 from kb.index import Ranking
 
 OFFERED = 3
+SAME_QUESTION = (
+    0.9  # the similarity (0–1) of what is the same question but for a word, as in calibrate
+)
 
 
 class DecisionKind(StrEnum):
@@ -68,7 +71,10 @@ def decide(
     if sure.first >= calibration.answer_at:
         first = articles[ranking.articles[0]]
         return Decision(DecisionKind.ANSWER, locale, first, candidates, sure.features)
-    kind = DecisionKind.CLARIFY if sure.first >= calibration.offer_at else DecisionKind.ABSTAIN
+    # Two articles with the very words of the question halve each other's share: both are offered.
+    twice = min(ranking.nearest[0], ranking.rival) >= SAME_QUESTION
+    known = twice or sure.first >= calibration.offer_at
+    kind = DecisionKind.CLARIFY if known else DecisionKind.ABSTAIN
     return Decision(kind, locale, None, candidates, sure.features)
 
 

@@ -159,3 +159,12 @@ def test_what_one_language_lacks_is_answered_in_that_of_the_conversation(
     english = replace(state, locale="en")
     step = advance(script, english, Said(question), context)
     assert not any(isinstance(e, Answered) for e in step.effects)
+
+
+def test_an_article_that_was_copied_is_offered_beside_its_copy() -> None:
+    found = [item for item in articles() if item.locale == "en"]
+    (refund,) = (item for item in found if item.id == "refund-time")
+    both = Knowledge((*found, replace(refund, id="copy")), Company.load(None))
+    result = both.find(refund.phrasings[0], "en")
+    assert result.decision is FaqDecision.CLARIFY
+    assert {item.id for item in result.articles} >= {"refund-time", "copy"}
