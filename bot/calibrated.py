@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -39,12 +40,22 @@ def build_base(
     def build(chosen: Sequence[Embedder]) -> KnowledgeBase:
         mark = fingerprint(articles, chosen, synonyms)
         known = _known_calibrations(cache, mark)
+        if known is not None and chosen == (shipped_encoder(),) and not synonyms.tables:
+            return _as_before(articles, tuple(sorted(known.items())))
         base = KnowledgeBase.build(articles, known, chosen, synonyms.tables)
         if cache is not None and known is None:
             write_calibrations(cache, mark, base)
         return base
 
     return _with_embedders(build, articles, cache, embedders)
+
+
+@lru_cache(1)
+def _as_before(
+    articles: tuple[Article, ...], known: tuple[tuple[str, Calibration], ...]
+) -> KnowledgeBase:
+    """The base that a process opened last is not built again: bases never change."""
+    return KnowledgeBase.build(articles, dict(known))
 
 
 def changed_base(

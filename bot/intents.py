@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from dialogs.intents import IntentDetector
@@ -24,6 +25,17 @@ def lexicons_in_use(folder: Path | None) -> tuple[Lexicon, ...]:
 def open_detector(folder: Path | None, questions: Sequence[str]) -> IntentDetector:
     """`questions` are those of the articles, which shall raise no alarm; neither shall talk about
     the weather. Raises LexiconError."""
-    lexicons = lexicons_in_use(folder)
+    if folder is None:
+        return _shipped(tuple(questions))
+    return _trained(lexicons_in_use(folder), questions)
+
+
+@lru_cache(1)
+def _shipped(questions: tuple[str, ...]) -> IntentDetector:
+    """What a process trained last is not trained again: detectors never change."""
+    return _trained(lexicons_in_use(None), questions)
+
+
+def _trained(lexicons: Sequence[Lexicon], questions: Sequence[str]) -> IntentDetector:
     foreign = [line for lexicon in lexicons for line in out_of_scope(lexicon.locale)]
     return IntentDetector.from_lexicons(lexicons, (*questions, *foreign))
