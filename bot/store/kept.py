@@ -18,12 +18,14 @@ class Kept:
     """The last connections of an engine, handed out again after a look at them. Taking one from the
     pool and giving it back costs 35 µs and a task, four times a batch of turns (m).
 
-    None is kept while the pool's overflow is in use, so nobody waits for a connection that lies here.
+    None is kept while somebody waits for the pool or its overflow is in use, so nobody waits for a
+    connection that lies here.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._idle: list[AsyncConnection] = []
+        self._waiting = 0  # for a connection of the pool
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -53,9 +55,15 @@ class Kept:
             # The server was restarted: the others are closed as well, and the pool finds out which.
             await conn.close()
             await self.close()
-        return await self._engine.connect()
+        self._waiting += 1
+        try:
+            return await self._engine.connect()
+        finally:
+            self._waiting -= 1
 
     def _is_worth_keeping(self, conn: AsyncConnection) -> bool:
+        if self._waiting:  # who waits is woken by what goes back to the pool, and by nothing else
+            return False
         if conn.closed or conn.invalidated or conn.in_transaction() or len(self._idle) >= MOST:
             return False
         driver, pool = driver_of(conn), self._engine.sync_engine.pool

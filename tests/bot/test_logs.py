@@ -28,7 +28,11 @@ FIELDS = {
     *("error", "exc_info", "mode", "outcome", "path", "reason", "task", "topic", "stream"),
 }
 # Words of a platform about our own account, and of the article check about our own articles.
-WORDS = {"bot/hearing.py": {"detail"}, "bot/refresh.py": {"problem"}}
+WORDS = {
+    "bot/hearing.py": {"detail"},
+    "bot/refresh.py": {"problem"},
+    "bot/calibrated.py": {"problem"},
+}
 
 
 @pytest.fixture(autouse=True)
