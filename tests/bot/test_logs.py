@@ -30,7 +30,7 @@ FIELDS = {
 # Words of a platform about our own account, and of the article check about our own articles.
 WORDS = {
     "bot/hearing.py": {"detail"},
-    "bot/refresh.py": {"problem"},
+    "bot/refresh.py": {"problem", "synonyms"},
     "bot/calibrated.py": {"problem"},
 }
 
