@@ -32,6 +32,7 @@ WORDS = {
     "bot/hearing.py": {"detail"},
     "bot/refresh.py": {"problem", "synonyms"},
     "bot/calibrated.py": {"problem"},
+    "bot/vectors.py": {"problem"},
 }
 
 
