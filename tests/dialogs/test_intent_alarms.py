@@ -21,10 +21,10 @@ GOLDEN = Path(__file__).parents[1] / "kb" / "golden"
 # mends the detector may read the misses of dev, never those of test or of blind, which is measured
 # once when the mending is over.
 HELD_LIMITS = {
-    ("en", "dev"): ({"complaint": 87, "distress": 62, "fraud": 86, "human": 97}, 4.5),
+    ("en", "dev"): ({"complaint": 92, "distress": 57, "fraud": 86, "human": 97}, 1.9),
     ("en", "test"): ({"complaint": 84, "distress": 75, "fraud": 80, "human": 86}, 3.9),
     ("en", "blind"): ({"complaint": 65, "distress": 91, "fraud": 73, "human": 81}, 2.7),
-    ("zh", "dev"): ({"complaint": 80, "distress": 80, "fraud": 91, "human": 97}, 3.1),
+    ("zh", "dev"): ({"complaint": 80, "distress": 80, "fraud": 91, "human": 97}, 1.9),
     ("zh", "test"): ({"complaint": 66, "distress": 75, "fraud": 80, "human": 92}, 7.9),
     ("zh", "blind"): ({"complaint": 76, "distress": 80, "fraud": 73, "human": 89}, 2.0),
 }
@@ -33,7 +33,7 @@ CORPUS_FLOORS = {
     "en": {"complaint": 97, "distress": 91, "fraud": 88, "human": 94},
     "zh": {"complaint": 93, "distress": 100, "fraud": 85, "human": 97},
 }
-PLAIN_ALARMS = {"en": 2.5, "zh": 1.3}  # percent of the golden questions that an article answers
+PLAIN_ALARMS = {"en": 1.1, "zh": 0.6}  # percent of the golden questions that an article answers
 
 
 @cache
