@@ -21,19 +21,19 @@ GOLDEN = Path(__file__).parents[1] / "kb" / "golden"
 # mends the detector may read the misses of dev, never those of test or of blind, which is measured
 # once when the mending is over.
 HELD_LIMITS = {
-    ("en", "dev"): ({"complaint": 87, "distress": 62, "fraud": 86, "human": 97}, 2.5),
-    ("en", "test"): ({"complaint": 84, "distress": 75, "fraud": 84, "human": 86}, 3.7),
-    ("en", "blind"): ({"complaint": 68, "distress": 91, "fraud": 73, "human": 81}, 2.7),
-    ("zh", "dev"): ({"complaint": 80, "distress": 80, "fraud": 91, "human": 97}, 3.1),
-    ("zh", "test"): ({"complaint": 75, "distress": 75, "fraud": 80, "human": 92}, 7.9),
-    ("zh", "blind"): ({"complaint": 76, "distress": 80, "fraud": 80, "human": 89}, 2.0),
+    ("en", "dev"): ({"complaint": 91, "distress": 62, "fraud": 90, "human": 97}, 2.5),
+    ("en", "test"): ({"complaint": 84, "distress": 83, "fraud": 81, "human": 86}, 3.7),
+    ("en", "blind"): ({"complaint": 70, "distress": 91, "fraud": 73, "human": 81}, 2.0),
+    ("zh", "dev"): ({"complaint": 80, "distress": 80, "fraud": 91, "human": 97}, 1.8),
+    ("zh", "test"): ({"complaint": 75, "distress": 75, "fraud": 80, "human": 92}, 7.3),
+    ("zh", "blind"): ({"complaint": 76, "distress": 80, "fraud": 73, "human": 89}, 2.0),
 }
 # Of the corpus of replies, which nobody learns from: what was found before the hints came.
 CORPUS_FLOORS = {
     "en": {"complaint": 97, "distress": 91, "fraud": 88, "human": 94},
     "zh": {"complaint": 93, "distress": 100, "fraud": 88, "human": 97},
 }
-PLAIN_ALARMS = {"en": 1.1, "zh": 0.6}  # percent of the golden questions that an article answers
+PLAIN_ALARMS = {"en": 1.3, "zh": 1.5}  # percent of the golden questions that an article answers
 
 
 @cache
@@ -118,6 +118,13 @@ def test_no_recall_is_lost_on_the_corpus_of_replies(locale: str) -> None:
         ("哪里可以举报骗子？", "zh"),
         ("遇到骗子应该怎么做？", "zh"),
         ("投诉要多久有结果？", "zh"),
+        ("paid at the garage, the fare was seven", "en"),
+        ("Transfer cost?", "en"),
+        ("could my account get hacked", "en"),
+        ("which ombudsman do you answer to", "en"),
+        ("上周投诉的事有结果没", "zh"),
+        ("输了不对 激活不了", "zh"),
+        ("限额设低一点，免得被骗", "zh"),
     ],
 )
 def test_a_question_about_trouble_is_a_question(text: str, locale: str) -> None:
@@ -131,6 +138,8 @@ def test_a_question_about_trouble_is_a_question(text: str, locale: str) -> None:
         ("I was scammed, 300 is gone", "en", "fraud"),
         ("我要投诉你们", "zh", "complaint"),
         ("我被骗了三千块", "zh", "fraud"),
+        ("I am taking this to the ombudsman", "en", "complaint"),
+        ("i have nothing left", "en", "distress"),
     ],
 )
 def test_a_statement_of_the_same_is_an_alarm(text: str, locale: str, intent: str) -> None:
