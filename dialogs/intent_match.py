@@ -48,7 +48,9 @@ _LEAST_SAID = {
     Intent.DISTRESS: (4, 5),
     Intent.FRAUD: (4, 5),
 }
-_BASE_MAX = 1000  # questions of the base per language that the model learns; more add training time
+_BASE_MAX = (
+    700  # questions of the base per language that the model learns; with more it calls fraud plain
+)
 _NEUTRAL_MIN = 40  # a lexicon with fewer neutral lines gets no model: it would alarm on anything
 _WHOLE_LIMIT = 80  # characters; a longer message is never one fixed phrase
 _NO_RULES = RuleSet()
