@@ -179,6 +179,11 @@ def is_unfinished(text: str, longest: int = LONGEST) -> bool:
     return _FINISHED.search(text) is None and len(_WORD.findall(text)) <= longest
 
 
+def stands_alone(text: str) -> bool:
+    """Whether the text is a whole sentence that adds to nothing before it."""
+    return _FINISHED.search(text) is not None and len(_WORD.findall(text)) > ADDITION
+
+
 def _is_taken(turn: Turn, text: str, intents: tuple[Detected, ...]) -> bool:
     """Whether the text says something by itself: a wish, an answer, a courtesy."""
     if any(found.score >= RULE for found in intents) or (intents and worth_a_guess(text)):

@@ -112,6 +112,15 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def asks(text: str) -> bool:
+    """Whether a text has the form of a question.
+
+    >>> asks("when does it come"), asks("It was fine.")
+    (True, False)
+    """
+    return _ASKS.search(text.strip()) is not None
+
+
 def once(text: str) -> str:
     """The text with what is said three times and more in a row said once; numbers stay as they are.
 

@@ -14,7 +14,7 @@ from bot.pipeline.flow import FROM_PERSON, Author, Cause, Control, InboxKind
 from bot.pipeline.secrets import RecentText, clean, expectation, notice_for, without_pieces
 from bot.safety.redact import Expectation
 from channels.message import MediaKind
-from dialogs.burst import TOGETHER
+from dialogs.burst import TOGETHER, is_unfinished, stands_alone
 from dialogs.context import Context, Mode
 from dialogs.effects import (
     Abstained,
@@ -45,6 +45,7 @@ from dialogs.events import (
 from dialogs.script import HandoffReason, Script
 from dialogs.state import State, Status
 from dialogs.texts import phrase
+from kb.questions import asks
 
 log = structlog.get_logger()
 
@@ -187,6 +188,9 @@ def _goes_on(row: InboxRow, after: InboxRow | None) -> bool:
     """Whether the person wrote on within seconds, so that both are heard as one."""
     if after is None or after.kind is not InboxKind.TEXT or row.kind is not InboxKind.TEXT:
         return False
+    said, then = str(row.payload.get("text", "")), str(after.payload.get("text", ""))
+    if not is_unfinished(said) and stands_alone(then) and not asks(then):
+        return False  # a question, and then the answer to ours: each is heard by itself
     return after.received_at - row.received_at <= TOGETHER
 
 
